@@ -1,0 +1,14 @@
+//! RustDB is an embedded relational database: one file, PostgreSQL's SQL, many concurrent writers and
+//! analytical speed in one engine.
+//!
+//! The modules are layers: each imports only from those listed above it in `ARCHITECTURE.md`, and a test
+//! enforces that.
+#![deny(unsafe_code)]
+
+pub mod error;
+pub mod ids;
+pub mod memory;
+pub mod sqlstate;
+pub mod vfs;
+
+pub use error::{Error, Result};

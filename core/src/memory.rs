@@ -1,0 +1,112 @@
+//! The memory budget: one limit for everything the engine holds, frames and operators alike.
+//!
+//! Whoever wants memory that grows with data reserves it here first and holds a [`Grant`]. A refused
+//! reservation makes the asker spill or evict; only then does a statement fail with 53200.
+
+use crate::error::{Result, StorageError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The whole database's memory limit and what of it is taken, in bytes.
+#[derive(Debug)]
+pub struct Budget {
+    limit: AtomicU64,
+    used: AtomicU64,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit: AtomicU64::new(limit), used: AtomicU64::new(0) })
+    }
+
+    /// The limit in bytes.
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Bytes reserved now.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Changes the limit; grants already given stay.
+    pub fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let limit = self.limit();
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|&sum| sum <= limit)
+            })
+            .is_ok()
+    }
+
+    /// Reserves `bytes`.
+    ///
+    /// # Errors
+    /// 53200 when that would pass the limit.
+    pub fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Grant> {
+        if !self.take(bytes) {
+            return Err(StorageError::OutOfMemory { requested: bytes, limit: self.limit() }.into());
+        }
+        Ok(Grant { budget: Arc::clone(self), bytes })
+    }
+}
+
+/// A part of the budget; given back when dropped.
+#[derive(Debug)]
+pub struct Grant {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Grant {
+    /// Bytes held.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes `more` bytes, or returns false and holds what it held.
+    #[must_use]
+    pub fn try_grow(&mut self, more: u64) -> bool {
+        let granted = self.budget.take(more);
+        if granted {
+            self.bytes += more;
+        }
+        granted
+    }
+
+    /// Gives all but `bytes` back.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let freed = self.bytes.saturating_sub(bytes);
+        self.bytes -= freed;
+        self.budget.used.fetch_sub(freed, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.shrink_to(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_bounded_and_returned() {
+        let budget = Budget::new(100);
+        let mut a = budget.reserve(60).unwrap();
+        assert!(budget.reserve(41).is_err());
+        assert!(a.try_grow(40));
+        assert!(!a.try_grow(1));
+        a.shrink_to(10);
+        assert_eq!(budget.used(), 10);
+        drop(a);
+        assert_eq!(budget.used(), 0);
+    }
+}
