@@ -9,6 +9,7 @@ pub mod error;
 pub mod ids;
 pub mod memory;
 pub mod sqlstate;
+pub mod types;
 pub mod vfs;
 
 pub use error::{Error, Result};

@@ -19,6 +19,26 @@ pub enum DataError {
         /// Its table.
         relation: String,
     },
+    /// A result outside its type.
+    #[error("{ty} out of range")]
+    OutOfRange {
+        /// The type's name, or `value` for types whose message names the operation's result.
+        ty: &'static str,
+    },
+    /// A decimal with more digits before the point than its column's precision leaves.
+    #[error("numeric field overflow")]
+    NumericFieldOverflow,
+    /// A decimal over the engine's 38 digits.
+    #[error("value overflows numeric format")]
+    NumericOverflow,
+    /// A value stored or compared as a type it does not have.
+    #[error("expected a value of type {expected} but got one of type {found}")]
+    TypeMismatch {
+        /// The type's name.
+        expected: &'static str,
+        /// The value's type.
+        found: &'static str,
+    },
 }
 
 impl DataError {
@@ -26,6 +46,10 @@ impl DataError {
         match self {
             Self::UniqueViolation { .. } => SqlState::UNIQUE_VIOLATION,
             Self::NotNullViolation { .. } => SqlState::NOT_NULL_VIOLATION,
+            Self::OutOfRange { .. } | Self::NumericFieldOverflow | Self::NumericOverflow => {
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE
+            }
+            Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }
     }
 }
