@@ -11,9 +11,26 @@
 //! 3. A 512-byte sector is atomic under power loss: old or new, unless it was never synced before.
 //! 4. After a `sync` failed nothing is known about what it covered; callers must not try again.
 
+mod aligned;
+mod clock;
+mod fault;
+mod image;
+mod memory;
+#[cfg(unix)]
+mod os;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+pub use aligned::{AlignedBuf, DIRECT_ALIGNMENT};
+pub use clock::{Clock, ManualClock, OsRng, Rng, SeededRng, SystemClock};
+pub use fault::{CrashMode, FaultVfs, PlantedBug};
+pub use memory::MemoryVfs;
+#[cfg(unix)]
+pub use os::OsVfs;
 
 /// How to open a file.
 #[derive(Clone, Copy, Debug, Default)]
