@@ -16,7 +16,7 @@
 //!   text  varchar  char  bytea       Bytes    16     a string header, long bytes elsewhere
 //! ```
 //!
-//! [`Value`] owns one value, [`Scalar`] borrows one in its physical shape.
+//! [`Value`] owns one value, [`Scalar`] borrows one in its physical shape, [`vector`] holds many.
 //!
 //! Invariants:
 //! 1. `timestamp` and `date` count from 2000-01-01; the extremes of their integers are the infinities.
@@ -30,9 +30,11 @@ mod decimal;
 mod interval;
 mod physical;
 mod value;
+pub mod vector;
 
 pub use data_type::{DataType, TypeCategory};
 pub use decimal::Decimal;
 pub use interval::{Interval, MICROS_PER_DAY};
 pub use physical::{PhysicalType, Scalar};
 pub use value::{Value, compare_floats};
+pub use vector::{Chunk, FlatVector, Selection, Str16, VECTOR_SIZE, Vector};

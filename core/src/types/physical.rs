@@ -23,7 +23,7 @@ pub enum PhysicalType {
     Interval,
     /// `uuid`
     Uuid,
-    /// Strings and `bytea`, as a 16-byte string header.
+    /// Strings and `bytea`, as a [`Str16`](super::Str16).
     Bytes,
 }
 
