@@ -1,6 +1,7 @@
 //! The order of the engine's modules: each imports only from rows above its own.
 //!
-//! Paths are read from the text: `crate::m`, `$crate::m`, `use crate::{a, b::c}`, and `super::` chains long
+//! The order is the table of the code map in ARCHITECTURE.md, where a module that exists is a link. Paths are
+//! read from the sources as text: `crate::m`, `$crate::m`, `use crate::{a, b::c}`, and `super::` chains long
 //! enough to reach the root. A name re-exported by the root hides its layer, so it is not accepted.
 
 use crate::source::{Rust, is_ident, leading_ident, matching};
@@ -8,64 +9,70 @@ use crate::{assert_none, source};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// The rows from the bottom up. Modules of one row do not import each other.
-const ROWS: [&[&str]; 20] = [
-    &["ids", "sqlstate", "sync", "metrics"],
-    &["error"],
-    &["memory", "types", "config"],
-    &["codec", "vfs", "expr"],
-    &["security"],
-    &["wal"],
-    &["pager"],
-    &["btree"],
-    &["transaction"],
-    &["table"],
-    &["catalog"],
-    &["checkpoint"],
-    &["parser", "plan", "auth"],
-    &["binder"],
-    &["optimizer"],
-    &["executor"],
-    &["engine"],
-    &["session"],
-    &["database"],
-    &["server", "cluster"],
-];
+const CODE_MAP: &str = "## Code map";
 
 /// Files that are no module of the library: its root, and programs.
-const ROOTS: [&str; 3] = ["lib.rs", "main.rs", "bin"];
+const ROOTS: [&str; 3] = ["lib", "main", "bin"];
 
-pub(crate) fn rank(module: &str) -> Option<usize> {
-    ROWS.iter().position(|row| row.contains(&module))
+/// A module named in the code map.
+struct Module<'a> {
+    name: &'a str,
+    row: usize,
+    exists: bool,
 }
 
-/// The engine's modules that exist.
-pub(crate) fn modules(sources: &[Rust]) -> BTreeSet<&str> {
-    sources.iter().filter_map(|s| module_of(&s.path)).map(|path| path[0]).collect()
+/// The code map, in the order of its rows: `` | 0 | [`a`](core/src/a.rs) `b` | ... | ``.
+struct Map<'a>(Vec<Module<'a>>);
+
+impl<'a> Map<'a> {
+    fn parse(architecture: &'a str) -> Self {
+        let section = architecture.split_once(CODE_MAP).map_or("", |(_, rest)| rest);
+        let section = section.split_once("\n## ").map_or(section, |(own, _)| own);
+        let mut modules = Vec::new();
+        for (row, names) in section.lines().filter_map(row_and_names).enumerate() {
+            let mut parts = names.split('`');
+            let mut before = parts.next().unwrap_or("");
+            while let (Some(name), Some(after)) = (parts.next(), parts.next()) {
+                modules.push(Module { name, row, exists: before.ends_with('[') });
+                before = after;
+            }
+        }
+        Self(modules)
+    }
+
+    fn row(&self, module: &str) -> Option<usize> {
+        self.0.iter().find(|m| m.name == module).map(|m| m.row)
+    }
+}
+
+fn row_and_names(line: &str) -> Option<&str> {
+    let (rank, rest) = line.strip_prefix("| ")?.split_once(" | ")?;
+    rank.parse::<usize>().ok()?;
+    rest.split_once(" | ").map(|(names, _)| names)
 }
 
 /// `core/src/wal/frame.rs` is `["wal", "frame"]`; the root and programs are `None`.
 fn module_of(path: &str) -> Option<Vec<&str>> {
     let inside = path.strip_prefix("core/src/")?.strip_suffix(".rs")?;
     let parts: Vec<&str> = inside.strip_suffix("/mod").unwrap_or(inside).split('/').collect();
-    let root = ROOTS.iter().any(|r| r.trim_end_matches(".rs") == parts[0]);
-    (!root).then_some(parts)
+    (!ROOTS.contains(&parts[0])).then_some(parts)
 }
 
-fn check(sources: &[Rust]) -> Vec<String> {
+fn check_paths(sources: &[Rust], map: &Map<'_>) -> Vec<String> {
     let mut complaints = Vec::new();
     for source in sources {
         let Some(path) = module_of(&source.path) else { continue };
-        let Some(own) = rank(path[0]) else {
-            complaints
-                .push(format!("{}: module `{}` has no row in the order of layers", source.path, path[0]));
+        let Some(own) = map.row(path[0]) else {
+            complaints.push(format!("{}: module `{}` is not in the code map", source.path, path[0]));
             continue;
         };
         for (at, target) in root_paths(&source.shipped, path.len()) {
             let place = source.at(at);
-            match rank(target) {
+            match map.row(target) {
                 _ if target == path[0] => {}
-                None => complaints.push(format!("{place}: `crate::{target}` names no module of the table")),
+                None => {
+                    complaints.push(format!("{place}: `crate::{target}` names no module of the code map"))
+                }
                 Some(other) if other >= own => {
                     complaints.push(format!("{place}: `{}` may not import from `{target}`", path[0]));
                 }
@@ -76,26 +83,34 @@ fn check(sources: &[Rust]) -> Vec<String> {
     complaints
 }
 
+fn check_links(sources: &[Rust], map: &Map<'_>) -> Vec<String> {
+    let exist: BTreeSet<&str> =
+        sources.iter().filter_map(|s| module_of(&s.path)).map(|path| path[0]).collect();
+    let wrong = map.0.iter().filter(|module| module.exists != exist.contains(module.name));
+    let say = |module: &Module<'_>| match module.exists {
+        true => format!("ARCHITECTURE.md: the code map links `{}`, which is not there", module.name),
+        false => format!("ARCHITECTURE.md: the code map must link `{}`, it exists", module.name),
+    };
+    wrong.map(say).collect()
+}
+
 /// The first segment of every path from the crate's root, in code of a file `depth` modules deep.
 fn root_paths(code: &str, depth: usize) -> Vec<(usize, &str)> {
-    let inline = inline_modules(code);
+    let starts_word = |at: usize| at == 0 || !is_ident(code.as_bytes()[at - 1]);
     let mut found = Vec::new();
-    for (at, text) in code.match_indices("crate::") {
-        if at == 0 || !is_ident(code.as_bytes()[at - 1]) {
-            found.extend(first_segments(code, at + text.len()).into_iter().map(|s| (at, s)));
-        }
+    for (at, text) in code.match_indices("crate::").filter(|(at, _)| starts_word(*at)) {
+        found.extend(first_segments(code, at + text.len()).into_iter().map(|name| (at, name)));
     }
-    for (at, text) in code.match_indices("super::") {
-        let continues = code[..at].ends_with("super::");
-        if continues || (at > 0 && is_ident(code.as_bytes()[at - 1])) {
+    let inline = inline_modules(code);
+    for (at, text) in code.match_indices("super::").filter(|(at, _)| starts_word(*at)) {
+        if code[..at].ends_with(text) {
             continue;
         }
-        let ups = code[at..].split("super::").take_while(|gap| gap.is_empty()).count();
-        let rest = at + ups * text.len();
+        // `split` yields one empty piece before each `super::` of the chain.
+        let ups = code[at..].split(text).take_while(|gap| gap.is_empty()).count();
         let here = depth + inline.iter().filter(|range| range.contains(&at)).count();
-        // `split` yields one empty piece before each `super::`.
         if ups >= here {
-            found.extend(first_segments(code, rest).into_iter().map(|s| (at, s)));
+            found.extend(first_segments(code, at + ups * text.len()).into_iter().map(|name| (at, name)));
         }
     }
     found
@@ -142,51 +157,89 @@ fn inline_modules(code: &str) -> Vec<Range<usize>> {
 
 #[test]
 fn modules_import_only_from_rows_above() {
-    assert_none(&check(&source::rust_files()));
+    let architecture = source::read("ARCHITECTURE.md").expect("ARCHITECTURE.md");
+    assert_none(&check_paths(&source::rust_files(), &Map::parse(&architecture)));
+}
+
+#[test]
+fn the_code_map_links_exactly_the_modules() {
+    let architecture = source::read("ARCHITECTURE.md").expect("ARCHITECTURE.md");
+    assert_none(&check_links(&source::rust_files(), &Map::parse(&architecture)));
+}
+
+/// A map for the samples below.
+#[cfg(test)]
+fn sample() -> Map<'static> {
+    Map::parse(
+        "| 9 | `before` | not in the map |\n## Code map\n| rank | modules | what |\n|---|---|---|\n\
+         | 0 | [`ids`](core/src/ids.rs) `sync` | x |\n| 1 | `codec` [`vfs`](core/src/vfs) | `x` |\n\
+         | 2 | `wal` | x |\n| 3 | `pager` | x |\n## Next\n| 9 | `after` | not in the map |",
+    )
+}
+
+#[test]
+fn the_map_is_read_row_by_row() {
+    let map = sample();
+    let read: Vec<(&str, usize, bool)> = map.0.iter().map(|m| (m.name, m.row, m.exists)).collect();
+    let expected = [
+        ("ids", 0, true),
+        ("sync", 0, false),
+        ("codec", 1, false),
+        ("vfs", 1, true),
+        ("wal", 2, false),
+        ("pager", 3, false),
+    ];
+    assert_eq!(read, expected);
 }
 
 #[test]
 fn an_upward_path_is_found_however_it_is_written() {
     let upward = [
         "use crate::pager::Pager;",
-        "use crate::{error::Result, pager::{Pager, Guard}};",
+        "use crate::{ids::PageId, pager::{Pager, Guard}};",
         "fn f() { crate::pager::open() }",
         "macro_rules! m { () => { $crate::pager::open() } }",
         "use super::pager::Pager;",
         "mod inner { use super::super::pager::Pager; }",
         "use crate::Pager;",
-        "use crate::security::Key; use crate::wal2::X;",
+        "use crate::vfs::Vfs; use crate::wal2::X;",
     ];
     for text in upward {
-        assert_eq!(check(&[Rust::new("core/src/wal/mod.rs", text)]).len(), 1, "{text}");
+        assert_eq!(check_paths(&[Rust::new("core/src/wal/mod.rs", text)], &sample()).len(), 1, "{text}");
     }
     let nested = Rust::new("core/src/wal/frame.rs", "use super::super::pager::Pager;");
-    assert_eq!(check(&[nested]).len(), 1);
+    assert_eq!(check_paths(&[nested], &sample()).len(), 1);
 }
 
 #[test]
 fn a_neighbour_of_the_same_row_is_refused() {
-    assert_eq!(check(&[Rust::new("core/src/vfs/mod.rs", "use crate::codec::crc;")]).len(), 1);
+    assert_eq!(
+        check_paths(&[Rust::new("core/src/vfs/mod.rs", "use crate::codec::crc;")], &sample()).len(),
+        1
+    );
 }
 
 #[test]
 fn downward_paths_comments_and_tests_pass() {
     let fine = [
-        "use crate::{error::Result, vfs::Vfs};",
-        "pub(crate) use self::frame::Frame; use super::Thing;",
-        "mod inner { use super::pager; }",
-        "/// See [`crate::pager`].\nfn f() {}",
-        "#[cfg(test)]\nmod tests { use crate::pager::Pager; }",
+        ("core/src/wal/mod.rs", "use crate::{ids::Lsn, vfs::Vfs};"),
+        ("core/src/wal/frame.rs", "use super::Wal; use super::super::vfs::Vfs;"),
+        ("core/src/wal/mod.rs", "mod inner { use super::pager; }"),
+        ("core/src/wal/mod.rs", "/// See [`crate::pager`].\nfn f() {}"),
+        ("core/src/wal/mod.rs", "#[cfg(test)]\nmod tests { use crate::pager::Pager; }"),
+        ("core/src/wal/tests.rs", "use crate::pager::Pager;"),
+        ("core/src/lib.rs", "pub use crate::pager::Pager;"),
+        ("core/src/bin/rustdb.rs", "use crate::shell;"),
     ];
-    for text in fine {
-        let path = if text.contains("Thing") { "core/src/wal/frame.rs" } else { "core/src/wal/mod.rs" };
-        assert_none(&check(&[Rust::new(path, text)]));
+    for (path, text) in fine {
+        assert_none(&check_paths(&[Rust::new(path, text)], &sample()));
     }
-    assert_none(&check(&[Rust::new("core/src/lib.rs", "pub mod new;")]));
-    assert_none(&check(&[Rust::new("core/src/wal/tests.rs", "use crate::pager::Pager;")]));
 }
 
 #[test]
-fn a_module_without_a_row_is_refused() {
-    assert_eq!(check(&[Rust::new("core/src/utils.rs", "")]).len(), 1);
+fn a_module_outside_the_map_and_a_wrong_link_are_refused() {
+    assert_eq!(check_paths(&[Rust::new("core/src/utils.rs", "")], &sample()).len(), 1);
+    let sources = |paths: &[&str]| paths.iter().map(|path| Rust::new(path, "")).collect::<Vec<_>>();
+    assert_none(&check_links(&sources(&["core/src/ids.rs", "core/src/vfs/os.rs"]), &sample()));
+    assert_eq!(check_links(&sources(&["core/src/ids.rs", "core/src/wal/mod.rs"]), &sample()).len(), 2);
 }
