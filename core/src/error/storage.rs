@@ -10,7 +10,7 @@ pub enum StorageError {
     /// The operating system refused a file operation.
     #[error("could not {operation} file \"{path}\": {source}")]
     Io {
-        /// The verb, as in PostgreSQL's messages: `open`, `read`, `write`, `sync`, …
+        /// The verb, as in PostgreSQL's messages: `open`, `read`, `write`, `sync`
         operation: &'static str,
         /// The file.
         path: String,

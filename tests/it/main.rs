@@ -1,0 +1,3 @@
+//! The engine used from outside, through its public interface: one binary, because each costs a link.
+
+mod error;
