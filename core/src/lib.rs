@@ -8,6 +8,7 @@
 pub mod error;
 pub mod ids;
 pub mod memory;
+pub mod parser;
 pub mod sqlstate;
 pub mod types;
 pub mod vfs;
