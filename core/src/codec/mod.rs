@@ -1,0 +1,3 @@
+//! Bytes that other modules store: keys whose order is their values' order.
+
+pub mod key;
