@@ -9,6 +9,8 @@ pub mod error;
 pub mod ids;
 pub mod memory;
 pub mod sqlstate;
+pub(crate) mod sync;
+pub mod transaction;
 pub mod vfs;
 
 pub use error::{Error, Result};
