@@ -8,7 +8,7 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 help:
 	@echo 'make check   formatting, lints and documentation, warnings refused'
 	@echo 'make test    every test suite'
-	@echo 'make docs    rewrite the generated documents (docs/errors.md)'
+	@echo 'make docs    bring generated documents up to date (docs/errors.md, links of the code map)'
 
 check: fmt clippy doc
 
@@ -35,4 +35,4 @@ test-doc:
 	$(CARGO) test --workspace --doc
 
 docs:
-	UPDATE_DOCS=1 $(CARGO) test --quiet -p rustdb-tests --test tidy error_codes_are_documented
+	UPDATE_DOCS=1 $(CARGO) test --quiet -p rustdb-tests --test tidy -- error_codes_are_documented the_code_map_links

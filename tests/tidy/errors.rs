@@ -1,6 +1,4 @@
 //! docs/errors.md is generated from the table of codes and the error enums; this keeps it current.
-//!
-//! `UPDATE_DOCS=1 cargo test -p rustdb-tests --test tidy` (or `make docs`) rewrites the file.
 
 use crate::source::{self, Rust, leading_ident, matching};
 use rustdb::sqlstate::SqlState;
@@ -198,11 +196,7 @@ fn error_codes_are_documented() {
         kinds.iter().filter(|k| k.states.is_empty()).map(|k| format!("no code: {}", k.message)).collect();
     crate::assert_none(&unmapped);
     let wanted = document(&states, &kinds);
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        source::write(DOCUMENT, &wanted);
-    }
-    let written = source::read(DOCUMENT).unwrap_or_default();
-    assert!(written == wanted, "{DOCUMENT} is not current: run `make docs`");
+    source::assert_current(DOCUMENT, &source::read(DOCUMENT).unwrap_or_default(), &wanted);
 }
 
 #[test]

@@ -93,10 +93,14 @@ pub(crate) fn read(path: &str) -> Option<String> {
     read_path(&root().join(path))
 }
 
-/// Replaces one file of the repository.
+/// Fails unless a generated document says what it should; with `UPDATE_DOCS` set (`make docs`) rewrites it.
 #[expect(clippy::disallowed_methods, reason = "the repository's own files, not a database's")]
-pub(crate) fn write(path: &str, text: &str) {
-    fs::write(root().join(path), text).expect("a writable repository");
+pub(crate) fn assert_current(path: &str, is: &str, should_be: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(root().join(path), should_be).expect("a writable repository");
+    } else {
+        assert!(is == should_be, "{path} is not current: run `make docs`");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the repository's own files, not a database's")]
