@@ -9,6 +9,7 @@ pub mod codec;
 pub mod error;
 pub mod ids;
 pub mod memory;
+pub mod pager;
 pub mod parser;
 pub mod sqlstate;
 pub(crate) mod sync;

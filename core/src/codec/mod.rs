@@ -1,3 +1,5 @@
 //! Bytes that other modules store: keys whose order is their values' order.
 
+pub mod checksum;
 pub mod key;
+pub mod row;

@@ -39,6 +39,12 @@ pub enum StorageError {
         /// By this build.
         supported: u32,
     },
+    /// The file uses features, as bits of its feature words, that this build does not know.
+    #[error("database uses unsupported features (bits {bits:#x})")]
+    UnsupportedFeatures {
+        /// The unknown bits.
+        bits: u64,
+    },
     /// A page's bytes are not what was written.
     #[error("page {page} is damaged: {reason}")]
     CorruptPage {
@@ -123,7 +129,7 @@ impl StorageError {
             | Self::CorruptPage { .. }
             | Self::CorruptLog { .. }
             | Self::Corrupt { .. } => SqlState::DATA_CORRUPTED,
-            Self::WrongVersion { .. } => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::WrongVersion { .. } | Self::UnsupportedFeatures { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::InUse { .. } => SqlState::OBJECT_IN_USE,
             Self::Forked => SqlState::CONNECTION_DOES_NOT_EXIST,
             Self::OutcomeUnknown => SqlState::TRANSACTION_RESOLUTION_UNKNOWN,
@@ -142,6 +148,7 @@ impl StorageError {
             | Self::DiskFull { .. }
             | Self::NotADatabase { .. }
             | Self::WrongVersion { .. }
+            | Self::UnsupportedFeatures { .. }
             | Self::CorruptPage { .. }
             | Self::CorruptLog { .. }
             | Self::Corrupt { .. }

@@ -22,9 +22,12 @@
 //! appends a commit's redo.
 
 pub mod commit;
+pub mod redo;
 pub mod rowop;
 pub mod snapshot;
 pub mod status;
+pub mod undo;
+pub mod versions;
 
 pub use commit::{CommitFreeze, CommitOrder, Committed, Durability};
 pub use rowop::{RowOpGuard, RowOps};

@@ -1,0 +1,208 @@
+//! Which page leaves memory when a frame is needed.
+//!
+//! [`Clock`] gives every page a second chance: its hand marks unlocked pages and takes those still marked when it
+//! comes round again; whoever uses a marked page clears the mark. Clean victims leave at once, dirty ones are
+//! written in one batch first.
+
+use super::arena::{Arena, DIRTY, FREED, WRITING};
+use super::word::Latch;
+use super::{PageId, Pager};
+use crate::error::{Result, StorageError};
+use crate::memory::Grant;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Frames looked at, and dirty ones written, in one go.
+const BATCH: usize = 64;
+/// Frames the pool grows by.
+const GROWTH: usize = 64;
+/// Sweeps over the whole pool before it counts as stuck.
+const MAX_SWEEPS: usize = 64;
+
+/// Frames that hold no page.
+pub(super) struct FreeFrames {
+    list: Vec<u32>,
+    /// Frames from here on were never used.
+    fresh: usize,
+    /// Frames that the budget has granted.
+    granted: usize,
+    grant: Grant,
+}
+
+impl FreeFrames {
+    pub(super) fn new(grant: Grant) -> Self {
+        Self { list: Vec::new(), fresh: 0, granted: super::MIN_FRAMES, grant }
+    }
+
+    pub(super) fn take(&mut self, arena: &Arena) -> Option<u32> {
+        if let Some(frame) = self.list.pop() {
+            return Some(frame);
+        }
+        if self.fresh == self.granted {
+            let more = GROWTH.min(arena.frames() - self.granted);
+            if more == 0 || !self.grant.try_grow((more * arena.page_size()) as u64) {
+                return None;
+            }
+            self.granted += more;
+        }
+        let frame = u32::try_from(self.fresh).expect("frames are numbered with 28 bits");
+        self.fresh += 1;
+        Some(frame)
+    }
+
+    pub(super) fn give(&mut self, frame: u32) {
+        self.list.push(frame);
+    }
+
+    /// Frames that were ever used: 0 up to this.
+    fn used(&self) -> usize {
+        self.fresh
+    }
+}
+
+/// What an eviction policy sees of the pool.
+pub struct Victims<'p> {
+    pager: &'p Pager,
+    frames: usize,
+}
+
+impl Victims<'_> {
+    /// Frames that may hold a page: 0 up to this.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Whether the frame's page is unlocked and was not used since it was marked.
+    pub fn is_marked(&self, frame: u32) -> bool {
+        self.pager.latch_in(frame).is_some_and(|latch| latch.load().is_marked())
+    }
+
+    /// Marks the frame's page if it is unlocked.
+    pub fn mark(&self, frame: u32) {
+        if let Some(latch) = self.pager.latch_in(frame) {
+            latch.mark(latch.load());
+        }
+    }
+}
+
+/// A replacement policy.
+pub trait Eviction: Send + Sync {
+    /// Proposes up to `count` frames whose pages should leave; unsuitable ones are passed over by the caller.
+    fn victims(&self, pool: &Victims<'_>, count: usize, out: &mut Vec<u32>);
+}
+
+/// Second chance: the default.
+#[derive(Debug, Default)]
+pub struct Clock {
+    hand: AtomicUsize,
+}
+
+impl Eviction for Clock {
+    fn victims(&self, pool: &Victims<'_>, count: usize, out: &mut Vec<u32>) {
+        let frames = pool.frames();
+        for _ in 0..frames {
+            let frame = self.hand.fetch_add(1, Ordering::Relaxed) % frames;
+            let frame = u32::try_from(frame).expect("frames are numbered with 28 bits");
+            if pool.is_marked(frame) {
+                out.push(frame);
+                if out.len() == count {
+                    return;
+                }
+            } else {
+                pool.mark(frame);
+            }
+        }
+    }
+}
+
+/// Frames drawn by chance, whatever their use: shows up pages that were not protected by a guard.
+#[derive(Debug)]
+pub struct Random {
+    state: AtomicU64,
+}
+
+impl Random {
+    /// A sequence of draws.
+    pub fn new(seed: u64) -> Self {
+        Self { state: AtomicU64::new(seed) }
+    }
+}
+
+impl Eviction for Random {
+    fn victims(&self, pool: &Victims<'_>, count: usize, out: &mut Vec<u32>) {
+        for _ in 0..count {
+            // SplitMix64 (Steele, Lea, Flood 2014).
+            let mut z = self.state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            out.push((z % pool.frames() as u64) as u32);
+        }
+    }
+}
+
+impl Pager {
+    /// The latch of the page in a frame, if it holds one.
+    fn latch_in(&self, frame: u32) -> Option<Latch<'_>> {
+        let page = PageId(self.arena.state(frame).page.load(Ordering::Acquire));
+        let latch = self.latch(page)?;
+        let word = latch.load();
+        (page.0 != 0 && word.is_resident() && word.frame() == frame).then_some(latch)
+    }
+
+    pub(super) fn used_frames(&self) -> u32 {
+        u32::try_from(self.free.lock().used()).expect("frames are numbered with 28 bits")
+    }
+
+    pub(super) fn obtain_frame(&self) -> Result<u32> {
+        loop {
+            if let Some(frame) = self.free.lock().take(&self.arena) {
+                return Ok(frame);
+            }
+            self.make_room()?;
+        }
+    }
+
+    /// Frees at least one frame.
+    pub(super) fn make_room(&self) -> Result<()> {
+        let mut victims = Vec::with_capacity(BATCH);
+        for _ in 0..MAX_SWEEPS {
+            if let Some(frame) = self.free.lock().take(&self.arena) {
+                self.free.lock().give(frame);
+                return Ok(());
+            }
+            victims.clear();
+            let frames = self.free.lock().used();
+            // A small pool must not be emptied at one stroke: its readers would starve each other.
+            let count = (frames / 8).clamp(1, BATCH);
+            self.eviction.victims(&Victims { pager: self, frames }, count, &mut victims);
+            let mut freed = victims.iter().filter(|&&frame| self.evict(frame)).count();
+            victims.retain(|&frame| self.arena.state(frame).has(DIRTY));
+            if freed == 0 && !victims.is_empty() {
+                self.write_back(&victims)?;
+                freed = victims.iter().filter(|&&frame| self.evict(frame)).count();
+            }
+            if freed > 0 {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        let bytes = self.page_size() as u64;
+        Err(StorageError::OutOfMemory { requested: bytes, limit: self.arena.frames() as u64 * bytes }.into())
+    }
+
+    /// Gives a clean, unlocked page's frame away.
+    fn evict(&self, frame: u32) -> bool {
+        let Some(latch) = self.latch_in(frame) else { return false };
+        let state = self.arena.state(frame);
+        if state.has(DIRTY | WRITING | FREED) || !latch.try_lock_for_eviction(frame) {
+            return false;
+        }
+        if state.has(DIRTY | WRITING | FREED) {
+            latch.unlock_unchanged();
+            return false;
+        }
+        state.page.store(0, Ordering::Release);
+        latch.make_absent();
+        self.free.lock().give(frame);
+        true
+    }
+}
