@@ -165,12 +165,15 @@ impl Pager {
     pub(super) fn make_room(&self) -> Result<()> {
         let mut victims = Vec::with_capacity(BATCH);
         for _ in 0..MAX_SWEEPS {
-            if let Some(frame) = self.free.lock().take(&self.arena) {
-                self.free.lock().give(frame);
-                return Ok(());
-            }
+            let frames = {
+                let mut free = self.free.lock();
+                if let Some(frame) = free.take(&self.arena) {
+                    free.give(frame);
+                    return Ok(());
+                }
+                free.used()
+            };
             victims.clear();
-            let frames = self.free.lock().used();
             // A small pool must not be emptied at one stroke: its readers would starve each other.
             let count = (frames / 8).clamp(1, BATCH);
             self.eviction.victims(&Victims { pager: self, frames }, count, &mut victims);
