@@ -10,6 +10,8 @@ pub mod ids;
 pub mod memory;
 pub mod parser;
 pub mod sqlstate;
+pub(crate) mod sync;
+pub mod transaction;
 pub mod types;
 pub mod vfs;
 

@@ -1,0 +1,35 @@
+//! Transactions: who sees what, in which order commits happen, who waits for whom.
+//!
+//! ```text
+//!   begin -> [StatusTable] slot, id --------------------------------------------.
+//!   read  -> [Snapshots] timestamp, kept by a handle                            |
+//!   write -> [RowOps] one row operation a row; versions carry a [Stamp] = id    |
+//!   commit-> [CommitOrder] ts, redo to the log, status committed(ts), visible   |
+//!            log flushed -> durable_ts                                          |
+//!   later -> stamps become timestamps; all stamped: slot released <-------------'
+//! ```
+//!
+//! Versions hold no copy of their writer's fate: they point at the status table until somebody stamps them
+//! with the commit's timestamp. Visibility is then one comparison with the snapshot's timestamp.
+//!
+//! 1. A commit's status is set before `visible_ts` covers it; whoever reads at a timestamp finds every commit
+//!    up to it.
+//! 2. Commits have the same order in time stamps, in the log and in visibility.
+//! 3. No version is dropped that a snapshot in use, or one taken later, can see.
+//!
+//! Lock order inside this module, outermost first: commit mutex, barrier, deadlock graph, lock shard, one
+//! waiter. No function here calls back into pages or files; the only closure run under a lock is the one that
+//! appends a commit's redo.
+
+pub mod commit;
+pub mod rowop;
+pub mod snapshot;
+pub mod status;
+
+pub use commit::{CommitFreeze, CommitOrder, Committed, Durability};
+pub use rowop::{RowOpGuard, RowOps};
+pub use snapshot::{ActiveSnapshots, SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
+pub use status::{MAX_TRANSACTIONS, Stamp, StampState, Status, StatusTable};
+
+#[cfg(all(test, shuttle))]
+mod models;
