@@ -25,7 +25,7 @@
 //!    `floor` before the slot's first use. In both cases `horizon <= base <= t`.
 //! 2. *A horizon stays true.* Later snapshots find `floor >= base` too, so the greatest horizon ever computed
 //!    holds and is kept in `oldest` for callers to whom a slightly old one is good enough.
-//! 3. *Taking ends.* The timestamps to choose from are at least `durable_ts`, and having read `floor` the
+//! 3. *Taking ends.* The timestamps to choose from never lag behind `durable_ts`, and having read `floor` the
 //!    reader sees the `durable_ts` it was made from. So it starts again only when yet another scan passed.
 //! 4. A slot is written by its session only while it holds `NONE`, and set to `NONE` by the handle's end only.
 
@@ -135,9 +135,11 @@ impl Snapshots {
         self.visible.store(ts.0, Ordering::Release);
     }
 
+    /// In this order, so that no reader finds `acked_ts` behind a `floor` made from `durable_ts` and has to
+    /// try until the second store happens.
     pub(super) fn made_durable(&self, ts: Timestamp) {
-        self.durable.fetch_max(ts.0, Ordering::AcqRel);
         self.acknowledged(ts);
+        self.durable.fetch_max(ts.0, Ordering::AcqRel);
     }
 
     pub(super) fn acknowledged(&self, ts: Timestamp) {
