@@ -21,13 +21,25 @@
 //! waiter. No function here calls back into pages or files; the only closure run under a lock is the one that
 //! appends a commit's redo.
 
-pub mod commit;
-pub mod rowop;
-pub mod snapshot;
-pub mod status;
+mod cancel;
+mod commit;
+mod deadlock;
+mod locks;
+mod modes;
+mod queue;
+mod rowop;
+mod savepoints;
+mod snapshot;
+mod status;
+mod table_locks;
 
+pub use cancel::{Cancel, Patience};
 pub use commit::{CommitFreeze, CommitOrder, Committed, Durability};
+pub use deadlock::LockerId;
+pub use locks::{Ended, LockEntry, LockMark, Locker, Locks, Resource, RowKey, RowTurn};
+pub use modes::{RowLockMode, TableLockMode};
 pub use rowop::{RowOpGuard, RowOps};
+pub use savepoints::{Progress, Savepoints};
 pub use snapshot::{ActiveSnapshots, SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
 pub use status::{MAX_TRANSACTIONS, Stamp, StampState, Status, StatusTable};
 
