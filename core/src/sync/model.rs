@@ -39,15 +39,6 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(shuttle::sync::Condvar);
 
-/// See `parking_lot::WaitTimeoutResult`.
-pub(crate) struct WaitTimeoutResult;
-
-impl WaitTimeoutResult {
-    pub(crate) fn timed_out(&self) -> bool {
-        true
-    }
-}
-
 impl Condvar {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -58,12 +49,12 @@ impl Condvar {
         guard.0 = Some(self.0.wait(inner).expect("a model's thread panicked"));
     }
 
-    pub(crate) fn wait_for<T>(
+    pub(crate) fn wait_while_for<T>(
         &self,
         _guard: &mut MutexGuard<'_, T>,
+        _condition: impl FnMut(&mut T) -> bool,
         _timeout: Duration,
-    ) -> WaitTimeoutResult {
-        WaitTimeoutResult
+    ) {
     }
 
     pub(crate) fn notify_one(&self) {

@@ -21,18 +21,35 @@
 //! waiter. No function here calls back into pages or files; the only closure run under a lock is the one that
 //! appends a commit's redo.
 
-pub mod commit;
-pub mod redo;
-pub mod rowop;
-pub mod snapshot;
-pub mod status;
-pub mod undo;
-pub mod versions;
+mod cancel;
+mod commit;
+mod deadlock;
+mod locks;
+mod modes;
+mod open;
+mod queue;
+mod redo;
+mod rowop;
+mod savepoints;
+mod snapshot;
+mod status;
+mod table_locks;
+mod undo;
+mod versions;
 
+pub use cancel::{Cancel, Patience};
 pub use commit::{CommitFreeze, CommitOrder, Committed, Durability};
+pub use deadlock::LockerId;
+pub use locks::{Ended, LockEntry, LockMark, Locker, Locks, Resource, RowKey, RowTurn};
+pub use modes::{RowLockMode, TableLockMode};
+pub use open::{Garbage, Isolation, Mark, Transaction, Transactions, UndoTarget};
+pub use redo::{Effect, Effects, LogRecord};
 pub use rowop::{RowOpGuard, RowOps};
+pub use savepoints::{Progress, Savepoints};
 pub use snapshot::{ActiveSnapshots, SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
 pub use status::{MAX_TRANSACTIONS, Stamp, StampState, Status, StatusTable};
+pub use undo::{Change, UndoLog, UndoRecord};
+pub use versions::{ReadView, Resolution, VersionMap};
 
 #[cfg(all(test, shuttle))]
 mod models;

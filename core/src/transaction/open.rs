@@ -1,0 +1,416 @@
+//! A transaction while it is open: its snapshot, its undo log, its redo.
+//!
+//! ```text
+//!   statement   -> new snapshot (READ COMMITTED), next command number, a mark to come back to
+//!   row changed -> undo record (in the row operation), effect appended to the redo buffer
+//!   64 KiB redo -> written to the log ahead, as a chunk; taken back by an "undo to" record if need be
+//!   commit      -> redo to the log under the commit mutex, status committed, wait for the flush
+//!   rollback    -> undo records taken back newest first, status aborted
+//! ```
+//! A transaction gets an id when it first writes; until then nothing of it is shared but its snapshot.
+//!
+//! Invariants:
+//! 1. The redo stream holds the effects of the changes in the undo log, in their order, and nothing else: a rollback
+//!    to a mark cuts both.
+//! 2. A transaction is in the table of open ones from its first change until all its changes are committed or taken
+//!    back, so that a cut finds every change that may have to be undone.
+
+use super::commit::{CommitOrder, Committed, Durability};
+use super::redo::{Effect, LogRecord};
+use super::rowop::RowOps;
+use super::snapshot::{SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
+use super::status::StatusTable;
+use super::undo::{Change, UndoLog, UndoRecord};
+use super::versions::ReadView;
+use crate::codec::row::OverflowRef;
+use crate::error::{Result, StorageError};
+use crate::ids::{Lsn, ObjectId, RowId, Timestamp, TransactionId};
+use crate::vfs::Clock;
+use crate::wal::Wal;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+
+/// Redo kept in memory before it is written ahead, in bytes.
+const REDO_CHUNK: usize = 64 << 10;
+
+/// What a commit leaves behind that nobody needs once every snapshot is younger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Garbage {
+    /// A deleted row.
+    Row {
+        /// Its table.
+        table: ObjectId,
+        /// Its id.
+        row: RowId,
+    },
+    /// An index entry of a version that was replaced.
+    Key {
+        /// The table.
+        table: ObjectId,
+        /// The index.
+        index: ObjectId,
+        /// The row.
+        row: RowId,
+        /// The entry, row id included.
+        key: Box<[u8]>,
+    },
+    /// The pages of a long value that was replaced.
+    Overflow(OverflowRef),
+    /// All pages of a dropped or emptied object.
+    Object(ObjectId),
+}
+
+/// How much a transaction sees of others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Isolation {
+    /// A new snapshot for every statement.
+    ReadCommitted,
+    /// One snapshot; the first updater wins.
+    RepeatableRead,
+}
+
+/// Takes changes back. Implemented by whoever made them.
+pub trait UndoTarget {
+    /// Takes the change of `record`, the newest of `log`, back: its row, its index entries, its pages. Pops the
+    /// record in the same row operation that restores the row.
+    ///
+    /// # Errors
+    /// What the pages say; the record then stays where it is.
+    fn undo(&self, record: &Arc<UndoRecord>, log: &UndoLog) -> Result<()>;
+}
+
+/// What the transactions of a database share.
+pub struct Transactions {
+    statuses: Arc<StatusTable>,
+    snapshots: Arc<Snapshots>,
+    commits: CommitOrder,
+    row_ops: RowOps,
+    log: OnceLock<Arc<Wal>>,
+    open: Mutex<HashMap<TransactionId, Arc<UndoLog>>>,
+    garbage: Mutex<VecDeque<(Timestamp, Vec<Garbage>)>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Transactions {
+    /// Continues after the commit `newest`. Commits wait for a log once there is one ([`Self::set_log`]).
+    pub fn new(newest: Timestamp, durability: Durability, clock: Arc<dyn Clock>) -> Self {
+        let statuses = Arc::new(StatusTable::default());
+        let snapshots = Snapshots::new(newest);
+        Self {
+            commits: CommitOrder::new(Arc::clone(&statuses), Arc::clone(&snapshots), durability),
+            statuses,
+            snapshots,
+            row_ops: RowOps::default(),
+            log: OnceLock::new(),
+            open: Mutex::new(HashMap::new()),
+            garbage: Mutex::new(VecDeque::new()),
+            clock,
+        }
+    }
+
+    /// Names the log that commits go to from now on.
+    pub fn set_log(&self, log: Arc<Wal>) {
+        let first = self.log.set(log).is_ok();
+        assert!(first, "a database has one log");
+    }
+
+    /// The log, if commits go to one.
+    pub fn log(&self) -> Option<&Arc<Wal>> {
+        self.log.get()
+    }
+
+    /// What became of each transaction.
+    pub fn statuses(&self) -> &StatusTable {
+        &self.statuses
+    }
+
+    /// The snapshots in use.
+    pub fn snapshots(&self) -> &Arc<Snapshots> {
+        &self.snapshots
+    }
+
+    /// The order of commits.
+    pub fn commits(&self) -> &CommitOrder {
+        &self.commits
+    }
+
+    /// The row operations in progress.
+    pub fn row_ops(&self) -> &RowOps {
+        &self.row_ops
+    }
+
+    /// The undo logs of all transactions that may still be taken back, with their newest records.
+    pub fn open(&self) -> Vec<(TransactionId, Arc<UndoLog>, Option<Arc<UndoRecord>>)> {
+        let open = self.open.lock();
+        open.iter().map(|(&id, log)| (id, Arc::clone(log), log.head())).collect()
+    }
+
+    /// Takes garbage of commits up to `horizon`, oldest first.
+    pub fn take_garbage(&self, horizon: Timestamp, limit: usize) -> Vec<(Timestamp, Vec<Garbage>)> {
+        let mut queue = self.garbage.lock();
+        let ripe = queue.iter().take(limit).take_while(|(ts, _)| *ts <= horizon).count();
+        queue.drain(..ripe).collect()
+    }
+
+    /// Puts garbage back, or in for the first time.
+    pub fn give_garbage(&self, ts: Timestamp, garbage: Vec<Garbage>) {
+        let mut queue = self.garbage.lock();
+        let at = queue.partition_point(|(other, _)| *other <= ts);
+        queue.insert(at, (ts, garbage));
+    }
+
+    /// All garbage, for the cut.
+    pub fn pending_garbage(&self) -> Vec<Garbage> {
+        self.garbage.lock().iter().flat_map(|(_, garbage)| garbage.iter().cloned()).collect()
+    }
+
+    fn flush(&self, upto: Lsn) -> Result<()> {
+        if let Some(log) = self.log.get() {
+            let flushed = log.flush(upto);
+            self.commits.durable(log.durable());
+            flushed?;
+        }
+        Ok(())
+    }
+}
+
+struct Writer {
+    id: TransactionId,
+    log: Arc<UndoLog>,
+}
+
+/// A place in a transaction that it can be taken back to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    undo: u64,
+    redo: u64,
+    garbage: usize,
+}
+
+/// An open transaction. Dropping it without an end is a bug: its owner rolls it back.
+pub struct Transaction {
+    shared: Arc<Transactions>,
+    isolation: Isolation,
+    snapshot: SnapshotHandle,
+    command: u32,
+    writer: Option<Writer>,
+    redo: Vec<u8>,
+    /// Bytes of the redo stream that are in chunks.
+    written: u64,
+    chunks: u32,
+    garbage: Vec<Garbage>,
+}
+
+impl Transaction {
+    /// Begins with a snapshot of every commit so far.
+    pub fn begin(shared: &Arc<Transactions>, session: &mut SessionSnapshots, isolation: Isolation) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            isolation,
+            snapshot: session.acquire(SnapshotKind::Latest),
+            command: 0,
+            writer: None,
+            redo: Vec::new(),
+            written: 0,
+            chunks: 0,
+            garbage: Vec::new(),
+        }
+    }
+
+    /// Starts a statement: its changes are seen by the next one. In READ COMMITTED it gets its own snapshot.
+    pub fn start_statement(&mut self, session: &mut SessionSnapshots) -> Mark {
+        if self.isolation == Isolation::ReadCommitted {
+            self.snapshot = session.acquire(SnapshotKind::Latest);
+        }
+        self.command += 1;
+        self.mark()
+    }
+
+    /// What the current statement sees.
+    pub fn view(&self) -> ReadView {
+        ReadView { snapshot: self.snapshot(), command: self.command }
+    }
+
+    /// What the current statement sees and has done itself: for checks at its end.
+    pub fn view_after(&self) -> ReadView {
+        ReadView { snapshot: self.snapshot(), command: u32::MAX }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot.view(self.id())
+    }
+
+    /// Its isolation level.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Its id, if it has written.
+    pub fn id(&self) -> Option<TransactionId> {
+        self.writer.as_ref().map(|writer| writer.id)
+    }
+
+    /// Its id, which it gets now if it has none.
+    ///
+    /// # Errors
+    /// 53300 when too many transactions write.
+    pub fn write_id(&mut self) -> Result<TransactionId> {
+        if let Some(writer) = &self.writer {
+            return Ok(writer.id);
+        }
+        let id = self.shared.statuses.begin()?;
+        let log = Arc::new(UndoLog::default());
+        self.shared.open.lock().insert(id, Arc::clone(&log));
+        self.writer = Some(Writer { id, log });
+        Ok(id)
+    }
+
+    /// What it shares with others.
+    pub fn shared(&self) -> &Arc<Transactions> {
+        &self.shared
+    }
+
+    /// Notes a change in the undo log. Called inside the row operation that makes it, after [`Self::write_id`].
+    pub fn push_undo(&self, object: ObjectId, row: RowId, change: Change) -> Arc<UndoRecord> {
+        let writer = self.writer.as_ref().expect("a writing transaction has an id");
+        writer.log.push(writer.id, self.command, object, row, change)
+    }
+
+    /// Notes a change in the redo stream.
+    pub fn push_redo(&mut self, effect: &Effect<'_>) {
+        effect.encode(&mut self.redo);
+    }
+
+    /// Notes what will be garbage if it commits.
+    pub fn push_garbage(&mut self, garbage: Garbage) {
+        self.garbage.push(garbage);
+    }
+
+    /// Writes redo ahead if there is much of it. Called between row operations.
+    ///
+    /// # Errors
+    /// 53100 when the log has no room, 58030 when it is poisoned.
+    pub fn write_ahead(&mut self) -> Result<()> {
+        if self.redo.len() < REDO_CHUNK {
+            return Ok(());
+        }
+        let (Some(writer), Some(log)) = (&self.writer, self.shared.log.get()) else {
+            return Ok(());
+        };
+        writer.log.note_chunk(log.end());
+        let record = LogRecord::Chunk { transaction: writer.id, number: self.chunks, effects: &[] };
+        log.append(&[&record.encode_header(), &self.redo])?;
+        self.written += self.redo.len() as u64;
+        self.chunks += 1;
+        self.redo.clear();
+        Ok(())
+    }
+
+    /// Where it stands.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            undo: self.writer.as_ref().map_or(0, |writer| writer.log.length()),
+            redo: self.written + self.redo.len() as u64,
+            garbage: self.garbage.len(),
+        }
+    }
+
+    /// Takes every change since `mark` back.
+    ///
+    /// # Errors
+    /// What the pages say: the transaction can then only be given up.
+    pub fn rollback_to(&mut self, mark: Mark, target: &dyn UndoTarget) -> Result<()> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        while writer.log.length() > mark.undo {
+            let Some(record) = writer.log.head() else { break };
+            target.undo(&record, &writer.log)?;
+        }
+        self.garbage.truncate(mark.garbage);
+        if mark.redo >= self.written {
+            self.redo.truncate(usize::try_from(mark.redo - self.written).unwrap_or(usize::MAX));
+            return Ok(());
+        }
+        self.redo.clear();
+        self.written = mark.redo;
+        if let Some(log) = self.shared.log.get() {
+            log.append(&[&LogRecord::UndoTo { transaction: writer.id, bytes: mark.redo }.encode_header()])?;
+        }
+        Ok(())
+    }
+
+    /// Commits; with `wait` returns when the commit is durable.
+    ///
+    /// # Errors
+    /// Before the commit is in the log, its refusal: the transaction was rolled back. After, 08007: it may or may not
+    /// last.
+    pub fn commit(mut self, wait: bool, target: &dyn UndoTarget) -> Result<Option<Committed>> {
+        if self.writer.is_none() {
+            return Ok(None);
+        }
+        let committed = match self.log_commit() {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.rollback(target)?;
+                return Err(error);
+            }
+        };
+        let Some(writer) = self.writer.take() else { return Ok(None) };
+        if !self.garbage.is_empty() {
+            self.shared.give_garbage(committed.ts, std::mem::take(&mut self.garbage));
+        }
+        writer.log.settle(&self.shared.statuses);
+        self.shared.open.lock().remove(&writer.id);
+        self.shared.statuses.release(writer.id);
+        if wait {
+            self.shared.flush(committed.lsn)?;
+        } else {
+            self.shared.commits.acknowledge(committed);
+        }
+        Ok(Some(committed))
+    }
+
+    fn log_commit(&self) -> Result<Committed> {
+        let Some(writer) = &self.writer else {
+            return Err(StorageError::Poisoned.into());
+        };
+        let header = |ts| {
+            LogRecord::Commit {
+                transaction: writer.id,
+                ts,
+                wall_clock: self.shared.clock.now_micros(),
+                node: 0,
+                chunks: self.chunks,
+                effects: &[],
+            }
+            .encode_header()
+        };
+        match self.shared.log.get() {
+            Some(log) => {
+                let space = log.reserve(header(Timestamp(0)).len() + self.redo.len())?;
+                self.shared.commits.commit(writer.id, |ts| space.append(&[&header(ts), &self.redo]))
+            }
+            None => self.shared.commits.commit(writer.id, |_| Ok(Lsn(0))),
+        }
+    }
+
+    /// Takes everything back.
+    ///
+    /// # Errors
+    /// What the pages say: the changes that could not be taken back stay invisible, and the next cut notes them.
+    pub fn rollback(mut self, target: &dyn UndoTarget) -> Result<()> {
+        let undone = self.rollback_to(Mark { undo: 0, redo: 0, garbage: 0 }, target);
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        self.shared.statuses.abort(writer.id);
+        undone?;
+        if self.chunks > 0
+            && let Some(log) = self.shared.log.get()
+        {
+            // Readers of the log drop the chunks without it too, only later.
+            log.append(&[&LogRecord::Abort { transaction: writer.id }.encode_header()]).ok();
+        }
+        self.shared.open.lock().remove(&writer.id);
+        self.shared.statuses.release(writer.id);
+        Ok(())
+    }
+}
