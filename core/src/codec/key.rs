@@ -20,7 +20,7 @@
 //! 1. `a < b` in SQL iff `encode(a) < encode(b)` as bytes; equal values have equal bytes.
 //! 2. Decoding gives an equal value, and the very same one where [`is_exact`] says so.
 
-use crate::error::{Result, StorageError};
+use crate::error::{Error, Result, StorageError};
 use crate::types::vector::Vector;
 use crate::types::{DataType, Decimal, Interval, MICROS_PER_DAY, PhysicalType, Scalar, Value};
 
@@ -269,7 +269,7 @@ fn interval_of_span(span: i128) -> Result<Interval> {
     Ok(Interval::new(months, days, micros))
 }
 
-fn damaged() -> crate::Error {
+fn damaged() -> Error {
     StorageError::Corrupt { reason: "an index key is malformed".to_owned() }.into()
 }
 
