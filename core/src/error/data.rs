@@ -31,6 +31,33 @@ pub enum DataError {
     /// A decimal over the engine's 38 digits.
     #[error("value overflows numeric format")]
     NumericOverflow,
+    /// A divisor of zero.
+    #[error("division by zero")]
+    DivisionByZero,
+    /// A value that another type has no counterpart of.
+    #[error("cannot convert {value} to {ty}")]
+    CannotConvert {
+        /// The value, as in the message: `NaN`, `infinity`.
+        value: &'static str,
+        /// The type's name.
+        ty: &'static str,
+    },
+    /// Text that is no value of its type.
+    #[error("invalid input syntax for type {ty}: \"{text}\"")]
+    InvalidText {
+        /// The type's name.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// Text that is a number but none of its type.
+    #[error("value \"{text}\" is out of range for type {ty}")]
+    TextOutOfRange {
+        /// The type's name.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
     /// A value stored or compared as a type it does not have.
     #[error("expected a value of type {expected} but got one of type {found}")]
     TypeMismatch {
@@ -42,13 +69,22 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// `text` is no value of type `ty`.
+    pub(crate) fn invalid_text(ty: &'static str, text: &str) -> Self {
+        Self::InvalidText { ty, text: text.to_owned() }
+    }
+
     pub(super) fn sqlstate(&self) -> SqlState {
         match self {
             Self::UniqueViolation { .. } => SqlState::UNIQUE_VIOLATION,
             Self::NotNullViolation { .. } => SqlState::NOT_NULL_VIOLATION,
-            Self::OutOfRange { .. } | Self::NumericFieldOverflow | Self::NumericOverflow => {
-                SqlState::NUMERIC_VALUE_OUT_OF_RANGE
-            }
+            Self::OutOfRange { .. }
+            | Self::TextOutOfRange { .. }
+            | Self::NumericFieldOverflow
+            | Self::NumericOverflow => SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+            Self::DivisionByZero => SqlState::DIVISION_BY_ZERO,
+            Self::CannotConvert { .. } => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::InvalidText { .. } => SqlState::INVALID_TEXT_REPRESENTATION,
             Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }
     }

@@ -6,6 +6,10 @@
 //! Invariants: 1. `|value| < 10^38`. 2. `scale <= 38`. 3. Digits beyond what fits are rounded away behind the
 //! point and an overflow error before it.
 
+mod arithmetic;
+mod text;
+mod wide;
+
 use crate::error::{DataError, Error, Result};
 use std::cmp::Ordering;
 
