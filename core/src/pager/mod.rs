@@ -190,6 +190,11 @@ impl Pager {
         Ok(guard)
     }
 
+    /// Whether something hangs beside a page, as far as can be told without holding it.
+    pub fn has_side(&self, page: PageId) -> bool {
+        self.directory.side(page).is_some_and(|side| side.is_set())
+    }
+
     /// Gives a page up. Nothing may hang beside it any more.
     pub fn free(&self, guard: WriteGuard<'_>) {
         debug_assert!(guard.side().is_none(), "the owner of a side takes it away first");

@@ -4,7 +4,7 @@
 //! page header 96 | tree leaf header (fences, next)                                     see btree::leaf
 //! BODY +0  schema version u32 | +4 rows u16 | +6 capacity u16 | +8 flags u16 | +12 heap top u32
 //!      +16 dead heap bytes u32 | +24 first row id u64
-//!      +32 alive bitmap, then a null bitmap a column, each ceil(capacity / 8) bytes; padding to 16
+//!      +32 alive bitmap, used bitmap, then a null bitmap a column, each ceil(capacity / 8) bytes; padding to 16
 //!          row ids, u64 a row (absent when dense)
 //!          columns: fixed-width arrays of `capacity` values, widest columns first
 //!          free space
@@ -16,15 +16,14 @@
 //!
 //! Invariants:
 //! 1. Row ids ascend. A *dense* leaf stores no ids: slot `i` is row `first + i`.
-//! 2. A slot whose alive bit is clear holds a deleted row (its values stay until it is purged) or, in a dense
-//!    leaf, none at all.
+//! 2. A slot that is used but not alive holds a deleted row, whose values stay until it is purged. A slot of a dense
+//!    leaf that is not used holds none at all.
 //! 3. Sorting columns by width keeps every array aligned to its width, whatever the capacity.
 //! 4. The heap's live bytes are exactly those that some slot's cell points to.
 //!
 //! All functions survive any bytes: they answer with [`Damage`] or nonsense, never with a panic.
 
-use crate::btree::bytes::{Damage, PageBytes};
-use crate::btree::leaf::LEAF_BODY;
+use crate::btree::{Damage, LEAF_BODY, PageBytes};
 use crate::codec::row::{Cell, OverflowRef, RowLayout, RowView, read_fixed};
 use crate::ids::{PageId, RowId};
 use crate::types::{PhysicalType, Scalar};
@@ -40,10 +39,15 @@ const ARRAYS: usize = LEAF_BODY + 32;
 
 const DENSE: u16 = 1;
 /// Strings up to this are stored in their cell.
-const INLINE: usize = 12;
+pub const INLINE: usize = 12;
 const OVERFLOW_PLACE: u64 = 1 << 63;
 /// Ids that a dense leaf may skip before it is worth storing them.
 const MAX_GAP: u64 = 8;
+
+const ALIVE: usize = 0;
+const USED: usize = 1;
+/// The null bitmap of column 0.
+const NULLS: usize = 2;
 
 /// Where the columns of a schema version lie in a leaf of any capacity.
 #[derive(Debug)]
@@ -79,7 +83,7 @@ impl LeafLayout {
     }
 
     fn ids_at(&self, capacity: usize) -> usize {
-        (ARRAYS + (1 + self.columns()) * capacity.div_ceil(8)).next_multiple_of(16)
+        (ARRAYS + (NULLS + self.columns()) * capacity.div_ceil(8)).next_multiple_of(16)
     }
 
     /// Where the heap may begin at the lowest.
@@ -91,7 +95,7 @@ impl LeafLayout {
 
     /// The largest capacity that leaves `heap` bytes a row.
     fn capacity_for(&self, page_size: usize, heap: usize, dense: bool) -> usize {
-        let bits = (1 + self.columns()).div_ceil(8);
+        let bits = (NULLS + self.columns()).div_ceil(8);
         let row = self.width + heap + bits + if dense { 0 } else { 8 };
         let room = page_size.saturating_sub(ARRAYS + 32);
         let mut capacity = (room / row.max(1)).min(usize::from(u16::MAX));
@@ -221,12 +225,17 @@ impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
 
     /// Whether the slot's row is there.
     pub fn is_alive(&self, slot: usize) -> bool {
-        self.bit(0, slot)
+        self.bit(ALIVE, slot)
+    }
+
+    /// Whether the slot holds a row, deleted or not.
+    pub fn is_used(&self, slot: usize) -> bool {
+        self.bit(USED, slot)
     }
 
     /// Whether a column of the slot is NULL.
     pub fn is_null(&self, slot: usize, column: usize) -> bool {
-        self.bit(1 + column, slot)
+        self.bit(NULLS + column, slot)
     }
 
     fn value_at(&self, slot: usize, column: usize) -> usize {
@@ -321,12 +330,12 @@ impl<'a> LeafView<'a, [u8]> {
 
     /// A column's null bitmap.
     pub fn nulls(&self, column: usize) -> &'a [u8] {
-        self.bitmap(1 + column)
+        self.bitmap(NULLS + column)
     }
 
     /// The alive bitmap.
     pub fn alive(&self) -> &'a [u8] {
-        self.bitmap(0)
+        self.bitmap(ALIVE)
     }
 
     fn bitmap(&self, index: usize) -> &'a [u8] {
@@ -416,6 +425,43 @@ fn write_header(page: &mut [u8], schema: u32, first: u64, capacity: usize, dense
     page[FIRST..FIRST + 8].copy_from_slice(&first.to_le_bytes());
 }
 
+/// Whether a row with `heap` bytes of strings fits beside those that are there.
+pub fn room_for(leaf: &[u8], layout: &LeafLayout, row: RowId, heap: usize) -> Result<Room, Damage> {
+    let view = LeafView::new(leaf, layout)?;
+    let Header { rows, capacity, dense, first, .. } = view.header;
+    let gap = row.0.wrapping_sub(first.wrapping_add(rows as u64));
+    let stays_dense = dense && (rows == 0 || row.0 > first && gap <= MAX_GAP);
+    let slots = if stays_dense && rows > 0 { rows + 1 + gap as usize } else { rows + 1 };
+    let needed = view.live_heap().saturating_add(heap);
+    let size = leaf.len();
+    if dense == stays_dense && slots <= capacity && view.fixed_end().saturating_add(needed) <= size {
+        return Ok(Room::Fits);
+    }
+    let wanted = layout.capacity_for(size, needed.div_ceil(slots), stays_dense);
+    // Rebuilding for a single row more would be done for every row to come: better to split.
+    if wanted < slots + slots / 8 && (dense == stays_dense || wanted < slots) {
+        return Ok(Room::Full);
+    }
+    Ok(Room::Reshape { capacity: wanted, dense: stays_dense })
+}
+
+/// Makes room for `heap` bytes of strings in place of `freed` bytes of a row that is there: by compaction, or by
+/// giving up slots that no row uses.
+pub fn make_room(leaf: &mut [u8], layout: &LeafLayout, heap: usize, freed: usize) -> Result<Room, Damage> {
+    let view = LeafView::new(&*leaf, layout)?;
+    let Header { rows, dense, .. } = view.header;
+    let needed = view.live_heap().saturating_sub(freed).saturating_add(heap);
+    if view.fixed_end().saturating_add(needed) <= leaf.len() {
+        return Ok(Room::Fits);
+    }
+    // The old strings stay until the change: they must fit the narrower leaf as well.
+    if layout.fixed_end(rows, dense).saturating_add(needed.max(view.live_heap())) <= leaf.len() {
+        LeafMut::new(leaf, layout).reshape(rows, dense)?;
+        return Ok(Room::Fits);
+    }
+    Ok(Room::Full)
+}
+
 /// A leaf held exclusively.
 #[derive(Debug)]
 pub struct LeafMut<'a> {
@@ -431,32 +477,6 @@ impl<'a> LeafMut<'a> {
 
     fn view(&self) -> Result<LeafView<'_, [u8]>, Damage> {
         LeafView::new(&*self.page, self.layout)
-    }
-
-    /// Whether a new row with `heap` bytes of strings fits, where `find` did not find it.
-    pub fn room_for(&self, row: RowId, heap: usize) -> Result<Room, Damage> {
-        let view = self.view()?;
-        let Header { rows, capacity, dense, first, .. } = view.header;
-        let gap = row.0.wrapping_sub(first.wrapping_add(rows as u64));
-        let stays_dense = dense && (rows == 0 || row.0 > first && gap <= MAX_GAP);
-        let slots = if stays_dense && rows > 0 { rows + 1 + gap as usize } else { rows + 1 };
-        let needed = view.live_heap() + heap;
-        let size = self.page.len();
-        if dense == stays_dense && slots <= capacity && view.fixed_end() + needed <= size {
-            return Ok(Room::Fits);
-        }
-        let wanted = self.layout.capacity_for(size, needed.div_ceil(slots), stays_dense);
-        // Rebuilding for a single row more would be done for every row to come: better to split.
-        if wanted < slots + slots / 8 && (dense == stays_dense || wanted < slots) {
-            return Ok(Room::Full);
-        }
-        Ok(Room::Reshape { capacity: wanted, dense: stays_dense })
-    }
-
-    /// Heap bytes that a change of existing rows can still take, after compaction.
-    pub fn free_heap(&self) -> Result<usize, Damage> {
-        let view = self.view()?;
-        Ok(self.page.len().saturating_sub(view.fixed_end() + view.live_heap()))
     }
 
     /// Rewrites the leaf with another capacity; its rows and its compacted heap must fit.
@@ -499,6 +519,7 @@ impl<'a> LeafMut<'a> {
         for column in 0..self.layout.columns() {
             self.put(slot, column, values.cell(column))?;
         }
+        self.set_bit(USED, slot, true)?;
         self.set_alive(slot, true)
     }
 
@@ -506,6 +527,7 @@ impl<'a> LeafMut<'a> {
     pub fn revive(&mut self, slot: usize, values: &RowView<'_>) -> Result<(), Damage> {
         let columns: Vec<u16> = (0..self.layout.columns() as u16).collect();
         self.update(slot, &columns, values)?;
+        self.set_bit(USED, slot, true)?;
         self.set_alive(slot, true)
     }
 
@@ -523,15 +545,17 @@ impl<'a> LeafMut<'a> {
 
     /// Marks a slot's row as there or deleted.
     pub fn set_alive(&mut self, slot: usize, alive: bool) -> Result<(), Damage> {
-        self.set_bit(0, slot, alive)
+        self.set_bit(ALIVE, slot, alive)
     }
 
     /// Takes a dead slot away for good; in a dense leaf only its strings go.
     pub fn purge(&mut self, slot: usize) -> Result<(), Damage> {
         for column in 0..self.layout.columns() {
             self.forget_string(slot, column)?;
-            self.set_bit(1 + column, slot, true)?;
+            self.set_bit(NULLS + column, slot, true)?;
         }
+        self.set_alive(slot, false)?;
+        self.set_bit(USED, slot, false)?;
         let Header { rows, dense, .. } = self.view()?.header;
         if !dense {
             self.close_slot(slot, rows)?;
@@ -583,7 +607,7 @@ impl<'a> LeafMut<'a> {
 
     fn put(&mut self, slot: usize, column: usize, cell: Cell<'_>) -> Result<(), Damage> {
         let null = matches!(cell, Cell::Scalar(Scalar::Null));
-        self.set_bit(1 + column, slot, null)?;
+        self.set_bit(NULLS + column, slot, null)?;
         let at = self.view()?.value_at(slot, column);
         let width = self.layout.rows.columns()[column].width();
         let place = self.page.get_mut(at..at + width).ok_or(Damage("a column leaves its page"))?;
@@ -610,6 +634,31 @@ impl<'a> LeafMut<'a> {
                 place[..4].copy_from_slice(&reference.length.to_le_bytes());
                 place[8..].copy_from_slice(&(reference.first.0 | OVERFLOW_PLACE).to_le_bytes());
             }
+        }
+        Ok(())
+    }
+
+    /// Fills slots with those of another leaf: from `start` on, or in a dense leaf each at the place of its row.
+    fn copy_slots(
+        &mut self,
+        source: &LeafView<'_, [u8]>,
+        slots: std::ops::Range<usize>,
+        start: usize,
+    ) -> Result<(), Damage> {
+        let Header { capacity, dense, first, .. } = self.view()?.header;
+        for (index, from) in slots.enumerate() {
+            let row = source.row_id(from);
+            let to = if dense { row.0.wrapping_sub(first) as usize } else { start + index };
+            if !dense {
+                let at = self.layout.ids_at(capacity) + 8 * to;
+                let place = self.page.get_mut(at..at + 8).ok_or(Damage("a row id leaves its page"))?;
+                place.copy_from_slice(&row.0.to_le_bytes());
+            }
+            for column in 0..self.layout.columns() {
+                self.put(to, column, source.cell(from, column)?)?;
+            }
+            self.set_bit(USED, to, source.is_used(from))?;
+            self.set_alive(to, source.is_alive(from))?;
         }
         Ok(())
     }
@@ -644,7 +693,7 @@ impl<'a> LeafMut<'a> {
 
     fn move_bits(&mut self, shift: impl Fn(&mut [u8])) -> Result<(), Damage> {
         let stride = self.view()?.header.capacity.div_ceil(8);
-        let bitmaps = &mut self.page[ARRAYS..ARRAYS + stride * (1 + self.layout.columns())];
+        let bitmaps = &mut self.page[ARRAYS..ARRAYS + stride * (NULLS + self.layout.columns())];
         bitmaps.chunks_exact_mut(stride.max(1)).for_each(shift);
         Ok(())
     }
@@ -692,59 +741,86 @@ fn rebuild(
     let rows = if slots.is_empty() { 0 } else if dense { span + 1 } else { slots.len() };
     target[ROWS..ROWS + 2].copy_from_slice(&(rows as u16).to_le_bytes());
     let mut leaf = LeafMut { page: target, layout };
-    for (index, from) in slots.enumerate() {
-        let row = source.row_id(from);
-        let to = if dense { row.0.wrapping_sub(first) as usize } else { index };
-        if !dense {
-            let at = layout.ids_at(capacity) + 8 * to;
-            leaf.page[at..at + 8].copy_from_slice(&row.0.to_le_bytes());
-        }
-        for column in 0..layout.columns() {
-            leaf.put(to, column, source.cell(from, column)?)?;
-        }
-        leaf.set_alive(to, source.is_alive(from))?;
-    }
-    Ok(())
+    leaf.copy_slots(source, slots, 0)
 }
 
-/// Moves the upper part of `left`'s rows to the empty leaf `right`; the tree headers are the caller's. Returns the
-/// first row id of the right leaf.
-///
-/// `incoming` is the row the split makes room for: at the end of the leaf it gets the right one for itself, so that
+/// Where to divide a leaf to make room for `incoming`. A row above all others gets a leaf for itself, so that
 /// ascending inserts leave full leaves behind.
+pub fn separator(leaf: &[u8], layout: &LeafLayout, incoming: RowId) -> Result<RowId, Damage> {
+    let view = LeafView::new(leaf, layout)?;
+    let rows = view.rows();
+    if view.find(incoming).unwrap_or_else(|slot| slot) == rows {
+        return Ok(incoming);
+    }
+    Ok(view.row_id(if rows == 1 { 0 } else { rows / 2 }))
+}
+
+/// Moves the rows from `separator` on from `left` to `right`; the tree headers are the caller's.
 pub fn split(
     left: &mut [u8],
     right: &mut [u8],
     layout: &LeafLayout,
-    incoming: RowId,
-) -> Result<RowId, Damage> {
+    separator: RowId,
+) -> Result<(), Damage> {
     let source = left.to_vec();
     let view = LeafView::new(&*source, layout)?;
     let rows = view.rows();
-    let position = view.find(incoming).unwrap_or_else(|slot| slot);
+    let middle = view.find(separator).unwrap_or_else(|slot| slot);
     let heap = view.live_heap() / rows.max(1);
-    if position == rows {
-        init(right, layout, view.schema(), incoming, heap);
-        return Ok(incoming);
+    for (target, slots, first) in [(left, 0..middle, view.row_id(0)), (right, middle..rows, separator)] {
+        if slots.is_empty() {
+            init(target, layout, view.schema(), first, heap);
+            continue;
+        }
+        refill(&view, slots, target)?;
     }
-    let middle = (rows / 2).max(1);
-    if middle >= rows {
-        // A single row, and the new one goes before it.
-        let separator = view.row_id(0);
-        rebuild(&view, 0..rows, right, layout.capacity_for(right.len(), view.live_heap(), true).max(1), true)?;
-        init(left, layout, view.schema(), incoming, heap);
-        return Ok(separator);
+    Ok(())
+}
+
+/// Whether two neighbours have too few rows for two leaves.
+pub fn mergeable(left: &[u8], right: &[u8], layout: &LeafLayout) -> bool {
+    let (Ok(left_view), Ok(right_view)) = (LeafView::new(left, layout), LeafView::new(right, layout)) else {
+        return false;
+    };
+    let fill = |view: &LeafView<'_, [u8]>| view.rows() * (layout.width + 9) + view.live_heap();
+    let (a, b, size) = (fill(&left_view), fill(&right_view), left.len());
+    a.min(b) < size * 35 / 100 && a + b < size * 80 / 100
+}
+
+/// Moves all rows of `right` to the end of `left`.
+pub fn merge(left: &mut [u8], right: &[u8], layout: &LeafLayout) -> Result<(), Damage> {
+    let source = left.to_vec();
+    let low = LeafView::new(&*source, layout)?;
+    let high = LeafView::new(right, layout)?;
+    let rows = low.rows() + high.rows();
+    if rows == 0 {
+        return Ok(());
     }
-    let separator = view.row_id(middle);
-    for (target, slots) in [(left, 0..middle), (right, middle..rows)] {
-        let span = view.row_id(slots.end - 1).0.wrapping_sub(view.row_id(slots.start).0);
-        let dense = span < slots.len() as u64 + MAX_GAP;
-        let needed: usize = slots.clone().map(|slot| slot_heap(&view, slot)).sum();
-        let count = if dense { span as usize + 1 } else { slots.len() };
-        let capacity = layout.capacity_for(target.len(), needed.div_ceil(slots.len()), dense).max(count);
-        rebuild(&view, slots, target, capacity, dense)?;
+    let heap = (low.live_heap() + high.live_heap()).div_ceil(rows);
+    let first = if low.rows() > 0 { low.row_id(0) } else { high.row_id(0) };
+    let capacity = layout.capacity_for(left.len(), heap, false);
+    if capacity < rows {
+        return Err(Damage("two leaves to be merged do not fit one"));
     }
-    Ok(separator)
+    write_header(left, low.schema(), first.0, capacity, false, source.len());
+    left[ROWS..ROWS + 2].copy_from_slice(&(rows as u16).to_le_bytes());
+    let mut leaf = LeafMut { page: left, layout };
+    leaf.copy_slots(&low, 0..low.rows(), 0)?;
+    leaf.copy_slots(&high, 0..high.rows(), low.rows())
+}
+
+/// Rewrites a leaf with some slots of `source`, as densely as they allow.
+fn refill(
+    source: &LeafView<'_, [u8]>,
+    slots: std::ops::Range<usize>,
+    target: &mut [u8],
+) -> Result<(), Damage> {
+    let span = source.row_id(slots.end - 1).0.wrapping_sub(source.row_id(slots.start).0);
+    let dense = span < slots.len() as u64 + MAX_GAP;
+    let needed: usize = slots.clone().map(|slot| slot_heap(source, slot)).sum();
+    let count = if dense { span as usize + 1 } else { slots.len() };
+    let capacity = source.layout.capacity_for(target.len(), needed.div_ceil(slots.len()), dense).max(count);
+    rebuild(source, slots, target, capacity, dense)
 }
 
 fn slot_heap(view: &LeafView<'_, [u8]>, slot: usize) -> usize {

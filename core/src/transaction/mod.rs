@@ -42,7 +42,7 @@ pub use commit::{CommitFreeze, CommitOrder, Committed, Durability};
 pub use deadlock::LockerId;
 pub use locks::{Ended, LockEntry, LockMark, Locker, Locks, Resource, RowKey, RowTurn};
 pub use modes::{RowLockMode, TableLockMode};
-pub use open::{Garbage, Isolation, Mark, Transaction, Transactions, UndoTarget};
+pub use open::{Garbage, Isolation, Mark, Participant, Transaction, Transactions, UndoTarget};
 pub use redo::{Effect, Effects, LogRecord};
 pub use rowop::{RowOpGuard, RowOps};
 pub use savepoints::{Progress, Savepoints};

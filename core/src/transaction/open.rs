@@ -15,7 +15,10 @@
 //! 2. A transaction is in the table of open ones from its first change until all its changes are committed or taken
 //!    back, so that a cut finds every change that may have to be undone.
 
+use super::cancel::{Cancel, Patience};
 use super::commit::{CommitOrder, Committed, Durability};
+use super::locks::{Ended, Locker, Locks, RowKey, RowTurn};
+use super::modes::RowLockMode;
 use super::redo::{Effect, LogRecord};
 use super::rowop::RowOps;
 use super::snapshot::{SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
@@ -30,6 +33,7 @@ use crate::wal::Wal;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Redo kept in memory before it is written ahead, in bytes.
 const REDO_CHUNK: usize = 64 << 10;
@@ -86,9 +90,10 @@ pub struct Transactions {
     snapshots: Arc<Snapshots>,
     commits: CommitOrder,
     row_ops: RowOps,
+    locks: Arc<Locks>,
     log: OnceLock<Arc<Wal>>,
     open: Mutex<HashMap<TransactionId, Arc<UndoLog>>>,
-    garbage: Mutex<VecDeque<(Timestamp, Vec<Garbage>)>>,
+    garbage: Mutex<GarbageQueue>,
     clock: Arc<dyn Clock>,
 }
 
@@ -98,13 +103,14 @@ impl Transactions {
         let statuses = Arc::new(StatusTable::default());
         let snapshots = Snapshots::new(newest);
         Self {
+            locks: Locks::new(Arc::clone(&statuses)),
             commits: CommitOrder::new(Arc::clone(&statuses), Arc::clone(&snapshots), durability),
             statuses,
             snapshots,
             row_ops: RowOps::default(),
             log: OnceLock::new(),
             open: Mutex::new(HashMap::new()),
-            garbage: Mutex::new(VecDeque::new()),
+            garbage: Mutex::new(GarbageQueue::default()),
             clock,
         }
     }
@@ -135,6 +141,21 @@ impl Transactions {
         &self.commits
     }
 
+    /// The locks.
+    pub fn locks(&self) -> &Arc<Locks> {
+        &self.locks
+    }
+
+    /// A session's part in what transactions share.
+    pub fn participant(&self) -> Participant {
+        Participant {
+            snapshots: self.snapshots.session(),
+            locker: self.locks.locker(),
+            cancel: Cancel::new(Arc::clone(&self.clock)),
+            lock_timeout: None,
+        }
+    }
+
     /// The row operations in progress.
     pub fn row_ops(&self) -> &RowOps {
         &self.row_ops
@@ -146,23 +167,44 @@ impl Transactions {
         open.iter().map(|(&id, log)| (id, Arc::clone(log), log.head())).collect()
     }
 
-    /// Takes garbage of commits up to `horizon`, oldest first.
-    pub fn take_garbage(&self, horizon: Timestamp, limit: usize) -> Vec<(Timestamp, Vec<Garbage>)> {
+    /// Takes the oldest garbage up into work, if its commit is not younger than `horizon`. One collector at a time;
+    /// it calls [`Self::garbage_done`] inside the row operation that finishes the work.
+    pub fn next_garbage(&self, horizon: Timestamp) -> Option<Garbage> {
         let mut queue = self.garbage.lock();
-        let ripe = queue.iter().take(limit).take_while(|(ts, _)| *ts <= horizon).count();
-        queue.drain(..ripe).collect()
+        if queue.working.is_none() && queue.waiting.front().is_some_and(|(ts, _)| *ts <= horizon) {
+            queue.working = queue.waiting.pop_front();
+        }
+        queue.working.as_ref().map(|(_, garbage)| garbage.clone())
     }
 
-    /// Puts garbage back, or in for the first time.
-    pub fn give_garbage(&self, ts: Timestamp, garbage: Vec<Garbage>) {
-        let mut queue = self.garbage.lock();
-        let at = queue.partition_point(|(other, _)| *other <= ts);
-        queue.insert(at, (ts, garbage));
+    /// The garbage taken up last is gone.
+    pub fn garbage_done(&self) {
+        self.garbage.lock().working = None;
     }
 
-    /// All garbage, for the cut.
-    pub fn pending_garbage(&self) -> Vec<Garbage> {
-        self.garbage.lock().iter().flat_map(|(_, garbage)| garbage.iter().cloned()).collect()
+    /// The garbage taken up last has to wait for transactions that are open now.
+    pub fn postpone_garbage(&self) {
+        let mut queue = self.garbage.lock();
+        if let Some((_, garbage)) = queue.working.take() {
+            let newest = queue.waiting.back().map_or(Timestamp(0), |(ts, _)| *ts);
+            let ts = newest.max(self.snapshots.visible_ts());
+            queue.waiting.push_back((ts, garbage));
+        }
+    }
+
+    /// Adds garbage of the commit `ts`.
+    pub fn add_garbage(&self, ts: Timestamp, garbage: impl IntoIterator<Item = Garbage>) {
+        let mut queue = self.garbage.lock();
+        let at = queue.waiting.partition_point(|(other, _)| *other <= ts);
+        debug_assert_eq!(at, queue.waiting.len(), "garbage is added in the order of commits");
+        queue.waiting.extend(garbage.into_iter().map(|garbage| (ts, garbage)));
+    }
+
+    /// The garbage of all commits up to `ts`, for the cut. No collector may be at work.
+    pub fn pending_garbage(&self, ts: Timestamp) -> Vec<Garbage> {
+        let queue = self.garbage.lock();
+        let of_cut = queue.working.iter().chain(&queue.waiting).filter(|(other, _)| *other <= ts);
+        of_cut.map(|(_, garbage)| garbage.clone()).collect()
     }
 
     fn flush(&self, upto: Lsn) -> Result<()> {
@@ -173,6 +215,26 @@ impl Transactions {
         }
         Ok(())
     }
+}
+
+#[derive(Default)]
+struct GarbageQueue {
+    /// In the order of commits.
+    waiting: VecDeque<(Timestamp, Garbage)>,
+    /// What a collector is at, which is garbage still until it is done.
+    working: Option<(Timestamp, Garbage)>,
+}
+
+/// A session as transactions know it; lent to each of its transactions in turn.
+pub struct Participant {
+    /// Its snapshots.
+    pub snapshots: SessionSnapshots,
+    /// Its locks.
+    pub locker: Locker,
+    /// Stops its statement.
+    pub cancel: Arc<Cancel>,
+    /// How long it waits for a lock.
+    pub lock_timeout: Option<Duration>,
 }
 
 struct Writer {
@@ -191,6 +253,7 @@ pub struct Mark {
 /// An open transaction. Dropping it without an end is a bug: its owner rolls it back.
 pub struct Transaction {
     shared: Arc<Transactions>,
+    party: Participant,
     isolation: Isolation,
     snapshot: SnapshotHandle,
     command: u32,
@@ -204,11 +267,12 @@ pub struct Transaction {
 
 impl Transaction {
     /// Begins with a snapshot of every commit so far.
-    pub fn begin(shared: &Arc<Transactions>, session: &mut SessionSnapshots, isolation: Isolation) -> Self {
+    pub fn begin(shared: &Arc<Transactions>, mut party: Participant, isolation: Isolation) -> Self {
         Self {
             shared: Arc::clone(shared),
             isolation,
-            snapshot: session.acquire(SnapshotKind::Latest),
+            snapshot: party.snapshots.acquire(SnapshotKind::Latest),
+            party,
             command: 0,
             writer: None,
             redo: Vec::new(),
@@ -219,9 +283,9 @@ impl Transaction {
     }
 
     /// Starts a statement: its changes are seen by the next one. In READ COMMITTED it gets its own snapshot.
-    pub fn start_statement(&mut self, session: &mut SessionSnapshots) -> Mark {
+    pub fn start_statement(&mut self) -> Mark {
         if self.isolation == Isolation::ReadCommitted {
-            self.snapshot = session.acquire(SnapshotKind::Latest);
+            self.snapshot = self.party.snapshots.acquire(SnapshotKind::Latest);
         }
         self.command += 1;
         self.mark()
@@ -262,8 +326,45 @@ impl Transaction {
         let id = self.shared.statuses.begin()?;
         let log = Arc::new(UndoLog::default());
         self.shared.open.lock().insert(id, Arc::clone(&log));
+        self.party.locker.assign(id);
         self.writer = Some(Writer { id, log });
         Ok(id)
+    }
+
+    /// The session it belongs to.
+    pub fn party(&mut self) -> &mut Participant {
+        &mut self.party
+    }
+
+    /// Waits for the end of a transaction met on a row; see [`Locker::wait_for_writer`].
+    ///
+    /// # Errors
+    /// 40P01, 55P03 or 57014.
+    pub fn wait_for_writer(
+        &mut self,
+        key: RowKey,
+        writer: TransactionId,
+        turn: &mut Option<RowTurn>,
+    ) -> Result<Ended> {
+        let weight = self.writer.as_ref().map_or(0, |writer| writer.log.length());
+        let Participant { locker, cancel, lock_timeout, .. } = &mut self.party;
+        let patience = Patience { cancel, lock_timeout: *lock_timeout, weight };
+        locker.wait_for_writer(key, writer, turn, &patience)
+    }
+
+    /// Whether another session's row lock forbids `mode`; asked under the row's latch.
+    pub fn row_is_locked(&self, key: RowKey, mode: RowLockMode) -> bool {
+        self.party.locker.row_is_locked(key, mode)
+    }
+
+    /// Locks a row, waiting for those who hold it in the way.
+    ///
+    /// # Errors
+    /// 40P01, 55P03 or 57014.
+    pub fn lock_row(&mut self, key: RowKey, mode: RowLockMode) -> Result<()> {
+        let weight = self.writer.as_ref().map_or(0, |writer| writer.log.length());
+        let Participant { locker, cancel, lock_timeout, .. } = &mut self.party;
+        locker.lock_row(key, mode, &Patience { cancel, lock_timeout: *lock_timeout, weight })
     }
 
     /// What it shares with others.
@@ -339,38 +440,40 @@ impl Transaction {
         Ok(())
     }
 
-    /// Commits; with `wait` returns when the commit is durable.
+    /// Commits; with `wait` returns when the commit is durable. Gives the session back.
     ///
     /// # Errors
     /// Before the commit is in the log, its refusal: the transaction was rolled back. After, 08007: it may or may not
     /// last.
-    pub fn commit(mut self, wait: bool, target: &dyn UndoTarget) -> Result<Option<Committed>> {
+    pub fn commit(mut self, wait: bool, target: &dyn UndoTarget) -> (Participant, Result<Option<Committed>>) {
         if self.writer.is_none() {
-            return Ok(None);
+            self.party.locker.end_transaction();
+            return (self.party, Ok(None));
         }
         let committed = match self.log_commit() {
             Ok(committed) => committed,
-            Err(error) => {
-                self.rollback(target)?;
-                return Err(error);
+            Err(refusal) => {
+                let (party, undone) = self.rollback(target);
+                return (party, undone.and(Err(refusal)));
             }
         };
-        let Some(writer) = self.writer.take() else { return Ok(None) };
-        if !self.garbage.is_empty() {
-            self.shared.give_garbage(committed.ts, std::mem::take(&mut self.garbage));
+        if let Some(writer) = self.writer.take() {
+            writer.log.settle(&self.shared.statuses);
+            self.shared.open.lock().remove(&writer.id);
+            self.party.locker.end_transaction();
+            self.shared.statuses.release(writer.id);
         }
-        writer.log.settle(&self.shared.statuses);
-        self.shared.open.lock().remove(&writer.id);
-        self.shared.statuses.release(writer.id);
-        if wait {
-            self.shared.flush(committed.lsn)?;
-        } else {
+        self.party.snapshots.saw(committed.ts);
+        if !wait {
             self.shared.commits.acknowledge(committed);
+            return (self.party, Ok(Some(committed)));
         }
-        Ok(Some(committed))
+        let flushed = self.shared.flush(committed.lsn);
+        (self.party, flushed.map(|()| Some(committed)))
     }
 
-    fn log_commit(&self) -> Result<Committed> {
+    fn log_commit(&mut self) -> Result<Committed> {
+        let garbage = std::mem::take(&mut self.garbage);
         let Some(writer) = &self.writer else {
             return Err(StorageError::Poisoned.into());
         };
@@ -385,32 +488,48 @@ impl Transaction {
             }
             .encode_header()
         };
+        // Garbage joins the queue under the commit mutex: a cut that holds the commit holds its garbage.
+        let commits = &self.shared.commits;
         match self.shared.log.get() {
             Some(log) => {
                 let space = log.reserve(header(Timestamp(0)).len() + self.redo.len())?;
-                self.shared.commits.commit(writer.id, |ts| space.append(&[&header(ts), &self.redo]))
+                commits.commit(writer.id, |ts| {
+                    let end = space.append(&[&header(ts), &self.redo])?;
+                    self.shared.add_garbage(ts, garbage);
+                    Ok(end)
+                })
             }
-            None => self.shared.commits.commit(writer.id, |_| Ok(Lsn(0))),
+            None => commits.commit(writer.id, |ts| {
+                self.shared.add_garbage(ts, garbage);
+                Ok(Lsn(0))
+            }),
         }
     }
 
-    /// Takes everything back.
+    /// Takes everything back. Gives the session back.
     ///
     /// # Errors
     /// What the pages say: the changes that could not be taken back stay invisible, and the next cut notes them.
-    pub fn rollback(mut self, target: &dyn UndoTarget) -> Result<()> {
+    pub fn rollback(mut self, target: &dyn UndoTarget) -> (Participant, Result<()>) {
         let undone = self.rollback_to(Mark { undo: 0, redo: 0, garbage: 0 }, target);
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        self.shared.statuses.abort(writer.id);
-        undone?;
-        if self.chunks > 0
-            && let Some(log) = self.shared.log.get()
-        {
-            // Readers of the log drop the chunks without it too, only later.
-            log.append(&[&LogRecord::Abort { transaction: writer.id }.encode_header()]).ok();
+        if let Some(writer) = self.writer.take() {
+            self.shared.statuses.abort(writer.id);
+            if undone.is_ok() {
+                if self.chunks > 0
+                    && let Some(log) = self.shared.log.get()
+                {
+                    // Readers of the log drop the chunks without it too, only later.
+                    log.append(&[&LogRecord::Abort { transaction: writer.id }.encode_header()]).ok();
+                }
+                self.shared.open.lock().remove(&writer.id);
+            }
+            self.party.locker.end_transaction();
+            if undone.is_ok() {
+                self.shared.statuses.release(writer.id);
+            }
+        } else {
+            self.party.locker.end_transaction();
         }
-        self.shared.open.lock().remove(&writer.id);
-        self.shared.statuses.release(writer.id);
-        Ok(())
+        (self.party, undone)
     }
 }

@@ -15,7 +15,7 @@
 //! 3. The image in the page is the state after the newest record of the row's chain.
 
 use super::status::{Stamp, StampState, StatusTable};
-use crate::ids::{Lsn, ObjectId, RowId, TransactionId};
+use crate::ids::{Lsn, ObjectId, PageId, RowId, TransactionId};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +50,11 @@ pub enum Change {
     },
     /// The object did not exist: its pages go when it is taken back.
     Create,
+    /// A long value was begun in pages of its own: they go when it is taken back.
+    Overflow {
+        /// Its first page.
+        first: PageId,
+    },
 }
 
 /// One change of one transaction.

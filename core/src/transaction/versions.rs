@@ -79,6 +79,7 @@ impl VersionMap {
                 record.set_older(self.rows.remove(&record.row));
                 self.rows.insert(record.row, record);
             }
+            Change::Create | Change::Overflow { .. } => unreachable!("neither changes a row"),
         }
     }
 
