@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 0           8             12        16
-//! | next page | CRC of next | bytes   | data …
+//! | next page | CRC of next | bytes   | data ...
 //! ```
 //!
 //! A blob belongs to the cut that is being built when it is written, and its places are freed by the next cut

@@ -209,7 +209,7 @@ impl Places {
     pub(super) fn allocate_run(&mut self, want: u32, mut grow: impl FnMut(u64) -> Result<()>) -> Result<Run> {
         let want = u64::from(want.max(1));
         let free = self.len.saturating_sub(self.in_use.len());
-        let mut run = self.find_good_run(want);
+        let mut run = if want == 1 { self.find_first_hole(want) } else { self.find_good_run(want) };
         if run.is_none() && free > self.len / 4 {
             run = self.find_first_hole(want);
         }
@@ -292,6 +292,7 @@ impl Places {
     }
 
     /// Places in use that the durable cut does not refer to.
+    #[cfg(test)]
     pub(super) fn handed_out(&self) -> u64 {
         self.in_use.len() - self.durable.len()
     }
@@ -350,5 +351,55 @@ impl Places {
         self.len = len;
         self.cursor = self.cursor.min(len);
         self.run_cursor = self.run_cursor.min(len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vfs::SeededRng;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_bitmap_behaves_like_a_set() {
+        let rng = SeededRng::new(1);
+        for limit in [1, 63, 64, 65, 5000, 20_000] {
+            let (mut bitmap, mut set) = (Bitmap::default(), BTreeSet::new());
+            for _ in 0..2000 {
+                let first = rng.below(limit);
+                let add = rng.below(3) > 0;
+                for bit in first..limit.min(first + rng.below(200)) {
+                    if add {
+                        assert_eq!(bitmap.insert(bit), set.insert(bit));
+                    } else {
+                        assert_eq!(bitmap.remove(bit), set.remove(&bit));
+                    }
+                }
+                let from = rng.below(limit + 100);
+                let gap = (from..).find(|bit| !set.contains(bit));
+                assert_eq!(Some(bitmap.next_gap(from)), gap);
+                let member = set.range(from..).next().copied().unwrap_or(u64::MAX);
+                assert_eq!(bitmap.next_member(from, limit.max(from)), member.min(limit.max(from)));
+                assert_eq!(bitmap.last(), set.last().copied());
+                assert_eq!(bitmap.len(), set.len() as u64);
+            }
+            assert!(bitmap.iter().eq(set.iter().copied()));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_gives_holes_before_it_fails() {
+        let mut places = Places::new(16_384, Bitmap::default(), 200);
+        let refuse = |_: u64| Err(StorageError::Poisoned.into());
+        let mut taken = Vec::new();
+        while let Ok(run) = places.allocate_run(50, refuse) {
+            taken.extend(run.places());
+        }
+        assert_eq!(taken.len(), 198);
+        taken.iter().step_by(50).for_each(|place| places.release(*place));
+        assert_eq!((0..).take_while(|_| places.allocate_run(50, refuse).is_ok()).count(), 4);
+        // A step is refused, but what is needed now can still be had.
+        let run = places.allocate_run(3, |len| if len <= 203 { Ok(()) } else { refuse(len) }).unwrap();
+        assert_eq!((run.first, run.len), (PhysicalPage(200), 3));
     }
 }

@@ -4,7 +4,7 @@
 //!  0        4    5     6          8            16       24      32          36       40           44
 //!  | crc32c | kind | flags | layout | page id u64 | epoch  | lsn   | object u32 | level  | key epoch | reserved |
 //!  48              72            88        96
-//!  | nonce [24]    | tag [16]    | zero    | body …
+//!  | nonce [24]    | tag [16]    | zero    | body ...
 //! ```
 //!
 //! The layout is the same with and without encryption, so that turning it on moves nothing. Without

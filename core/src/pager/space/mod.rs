@@ -6,11 +6,11 @@
 //! consistent state to the next by replacing the superblock.
 //!
 //! ```text
-//!  superblock A, B ──► page map (radix tree) ──► pages of trees, by logical page id
-//!        │    │
-//!        │    └──────► free map (radix tree) ──► bitmaps, one bit per place
-//!        ├───────────► blobs: cut state, domain table
-//!        └───────────► next logical id, chain of unused ids (through the page map)
+//!  superblock A, B ---> page map (radix tree) ---> pages of trees, by logical page id
+//!        |    |
+//!        |    +-------> free map (radix tree) ---> bitmaps, one bit per place
+//!        +------------> blobs: cut state, domain table
+//!        +------------> next logical id, chain of unused ids (through the page map)
 //! ```
 //!
 //! Byte layouts: `superblock` (the superblock), `header` (the 96 bytes of every page), `page_map` (map nodes and
@@ -49,16 +49,16 @@ mod verify;
 
 use crate::error::{Result, StorageError};
 use crate::ids::{Epoch, ObjectId, PageId, PhysicalPage};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::vfs::VfsFile;
 use free_map::{Bitmap, Places};
 use page_file::PageFile;
 use page_ids::{FreeChain, PageIds};
 use page_map::MapTree;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use blob::BlobRef;
 pub use cut::Cut;
@@ -232,7 +232,8 @@ impl Space {
     }
 
     /// Places handed out that no cut has adopted.
-    pub fn handed_out(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn handed_out(&self) -> u64 {
         self.places.lock().handed_out()
     }
 

@@ -4,11 +4,11 @@ use super::header;
 use super::superblock::{COPY_OFFSETS, SUPERBLOCK_SIZE};
 use crate::error::{Error, Result, StorageError};
 use crate::ids::PhysicalPage;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::vfs::VfsFile;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Pages written with one call while they follow each other in the file.
 const RUN_BYTES: usize = 1 << 20;

@@ -13,14 +13,14 @@ use super::page_file::PageFile;
 use super::page_map::{Entry, MapTree};
 use crate::error::{Error, Result, StorageError};
 use crate::ids::PageId;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::{HashSet, VecDeque};
 
-/// Refill below so many ids at hand …
+/// Refill below so many ids at hand ...
 const LOW_MARK: usize = 1024;
-/// … by at most so many …
+/// ... by at most so many ...
 const REFILL_IDS: usize = 8192;
-/// … and at most so many page-map leaves read.
+/// ... and at most so many page-map leaves read.
 const REFILL_LEAVES: usize = 16;
 
 fn damaged(reason: &'static str) -> Error {

@@ -5,7 +5,7 @@
 //! parent's entry carries its child's checksum, so the root in the superblock vouches for everything below.
 //!
 //! ```text
-//! node:   | page header 96 | entry 0 | entry 1 | …        1,018 entries in a 16 KiB page
+//! node:   | page header 96 | entry 0 | entry 1 | ...        1,018 entries in a 16 KiB page
 //! entry:  | location u48 | flags u16 | crc32c u32 | epoch u32 |
 //!           live (bit 0): a page and its checksum
 //!           free (bit 1): a free page id; location = the next one, 0 at the end
@@ -24,10 +24,10 @@ use super::page_file::{PageFile, RunWriter};
 use super::superblock::PAGE_ID_LIMIT;
 use crate::error::{Result, StorageError};
 use crate::ids::{Epoch, Lsn, ObjectId, PageId, PhysicalPage};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 const ENTRY_SIZE: usize = 16;
 const LOCATION_BITS: u32 = 48;

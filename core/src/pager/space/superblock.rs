@@ -62,6 +62,9 @@ pub(super) const COPY_OFFSETS: [u64; 2] = [0, 65_536];
 /// Logical page ids stay below this, so that the page map's directory is bounded.
 pub(super) const PAGE_ID_LIMIT: u64 = 1 << 39;
 
+/// Never reached by counting; keeps sums with epochs from overflowing.
+const EPOCH_LIMIT: u64 = 1 << 62;
+
 /// A first byte that is not text and both kinds of line end: a transfer that "repairs" text breaks it visibly.
 const MAGIC: [u8; 8] = *b"\x89RDB\r\n\x1a\n";
 const FORMAT_VERSION: u32 = 1;
@@ -220,6 +223,9 @@ impl Superblock {
         }
         if self.file_pages <= reserved_places(self.page_size as usize)[1] {
             return Err(damaged("impossible file length").into());
+        }
+        if self.epoch.0 == 0 || self.epoch.0 > EPOCH_LIMIT {
+            return Err(damaged("impossible epoch").into());
         }
         for root in [&self.page_map, &self.free_map] {
             if root.depth > MAX_DEPTH || (root.depth == 0) == root.entry.is_live() {
