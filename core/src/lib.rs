@@ -16,5 +16,6 @@ pub(crate) mod sync;
 pub mod transaction;
 pub mod types;
 pub mod vfs;
+pub mod wal;
 
 pub use error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Bytes that other modules store: keys whose order is their values' order.
+//! Bytes that other modules store: keys whose order is their values' order, and checksums.
 
 pub mod checksum;
 pub mod key;

@@ -121,12 +121,12 @@ enum Operation {
     },
 }
 
-#[derive(Default)]
 struct State {
     operations: Vec<Operation>,
     syncs: u64,
     failures: BTreeMap<u64, i32>,
     bugs: Vec<PlantedBug>,
+    space: u64,
     /// The disk as of point 0, then as of every further [`STRIDE`] points that a crash image asked for.
     checkpoints: BTreeMap<u64, Disk>,
 }
@@ -156,8 +156,14 @@ impl FaultVfs {
     /// A disk that durably holds a copy of what `contents` holds: the next run after a crash.
     pub fn with_contents(contents: &MemoryVfs) -> Self {
         let live = contents.snapshot();
-        let mut state = State::default();
-        state.checkpoints.insert(0, Disk::new(&live));
+        let state = State {
+            operations: Vec::new(),
+            syncs: 0,
+            failures: BTreeMap::new(),
+            bugs: Vec::new(),
+            space: u64::MAX,
+            checkpoints: BTreeMap::from([(0, Disk::new(&live))]),
+        };
         Self { live, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -179,6 +185,18 @@ impl FaultVfs {
     /// failed sync follows rule 5; any other failed call has no effect.
     pub fn fail_at(&self, call: u64, os_error: i32) {
         self.state.lock().failures.insert(call, os_error);
+    }
+
+    /// Limits the sum of all files' sizes; a call that would pass it fails with `ENOSPC`. `u64::MAX` lifts
+    /// the limit.
+    pub fn limit_space(&self, bytes: u64) {
+        self.state.lock().space = bytes;
+    }
+
+    /// The sum of all named files' sizes.
+    pub fn used_space(&self) -> u64 {
+        let sizes = self.live.entries().into_iter().filter_map(|(_, image)| image).map(|image| image.len());
+        sizes.sum()
     }
 
     /// Makes the disk lie from now on.
@@ -249,7 +267,17 @@ struct FaultFile {
     direct: bool,
 }
 
+/// `ENOSPC` of every Unix.
+const NO_SPACE: i32 = 28;
+
 impl FaultFile {
+    /// Whether the file may grow to `len`.
+    fn has_room(&self, state: &State, len: u64) -> io::Result<bool> {
+        let growth = len.saturating_sub(self.live.size()?);
+        let limited = growth > 0 && state.space < u64::MAX;
+        Ok(!limited || self.vfs.used_space().saturating_add(growth) <= state.space)
+    }
+
     fn set_len(
         &self,
         what: &'static str,
@@ -258,6 +286,10 @@ impl FaultFile {
     ) -> io::Result<()> {
         let mut state = self.vfs.state.lock();
         state.check(what)?;
+        if !self.has_room(&state, len)? {
+            state.operations.push(Operation::Nothing { what });
+            return Err(io::Error::from_raw_os_error(NO_SPACE));
+        }
         apply()?;
         state.operations.push(Operation::SetLen { file: self.file, len });
         Ok(())
@@ -280,7 +312,9 @@ impl VfsFile for FaultFile {
             return Err(ErrorKind::InvalidInput.into());
         }
         let mut state = self.vfs.state.lock();
-        let failure = state.failure().map(io::Error::from_raw_os_error);
+        let fits = self.has_room(&state, offset.saturating_add(buf.len() as u64))?;
+        let failure =
+            state.failure().or_else(|| (!fits).then_some(NO_SPACE)).map(io::Error::from_raw_os_error);
         let written = match &failure {
             None => buf,
             Some(e) if e.kind() == ErrorKind::StorageFull => &[],

@@ -223,3 +223,18 @@ fn the_next_run_starts_from_an_image() {
     check(&next, next.current_point(), CrashMode::Drop, Some(b"kept"));
     assert_eq!(contents(&image, "f").unwrap(), b"kept");
 }
+
+#[test]
+fn a_limit_of_space_stops_growth_only() {
+    let (vfs, file) = disk_with_file();
+    file.write_at(&[1; 1000], 0).unwrap();
+    vfs.limit_space(1500);
+    assert_eq!(file.write_at(&[2; 1000], 600).unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(file.allocate(1501).unwrap_err().kind(), ErrorKind::StorageFull);
+    file.write_at(&[3; 1000], 500).unwrap();
+    assert_eq!(vfs.used_space(), 1500);
+    file.set_size(10).unwrap();
+    vfs.open(Path::new("g"), WRITE).unwrap().write_at(&[4; 1490], 0).unwrap();
+    vfs.limit_space(u64::MAX);
+    file.write_at(&[5; 1000], 600).unwrap();
+}
