@@ -3,9 +3,8 @@
 //! Two trees share one way of descending, splitting and merging:
 //!
 //! * [`IndexTree`]: byte keys compared as memory, unique because each ends with its row's id; nothing but keys
-//!   in the leaves. Nodes are slotted ([`node`]).
-//! * [`RowTree`]: `u64` row ids; inner nodes are dense arrays ([`inner`]), leaves belong to the table
-//!   ([`leaf::Leaf`]).
+//!   in the leaves. Nodes are slotted (`node`).
+//! * [`RowTree`]: `u64` row ids; inner nodes are dense arrays (`inner`), leaves belong to the table ([`Leaf`]).
 //!
 //! ```text
 //!                      [ -inf .. +inf )              root: its page id never changes; when it is full its
@@ -32,7 +31,22 @@
 //! 7. A page with any content at all gives wrong answers at worst; never a panic, a wild read or an endless
 //!    loop. `check` tells.
 
-pub mod bytes;
-pub mod inner;
-pub mod leaf;
-pub mod node;
+mod bulk;
+mod bytes;
+mod cursor;
+mod index;
+mod inner;
+mod leaf;
+mod node;
+mod report;
+mod row;
+mod structure;
+
+pub use bulk::BulkBuilder;
+pub use bytes::{Damage, PageBytes};
+pub use cursor::{Cursor, Direction, Entry, KeyRange};
+pub use index::{IndexTree, LeafStamp, Match};
+pub use leaf::{Fences, LEAF_BODY, Leaf, NextLeaf};
+pub use node::max_key_len;
+pub use report::TreeReport;
+pub use row::RowTree;

@@ -5,23 +5,15 @@
 
 use super::super::bytes::{Damage, child_bytes, common_prefix, put, shift, shortest_separator};
 use super::{
-    BODY, BOUNDED, CHILD, COUNT, FLAGS, HEAP_TOP, HINT_COUNT, HINTS, INNER, LOWER_LEN, MAY_HOLD_DEAD, NEXT, Node,
+    BODY, BOUNDED, CHILD, COUNT, FLAGS, HEAP_TOP, HINT_COUNT, HINTS, INNER, LOWER_LEN, MARKS, MAY_HOLD_DEAD, NEXT, Node,
     PREFIX_LEN, RUN_DOWN, RUN_UP, SLOT, SLOTS, UPPER_LEN, WASTE, capacity, head_of, hint_distance,
 };
 use crate::btree::bytes::PageBytes;
+use crate::btree::structure::Split;
 use crate::ids::PageId;
 
 /// Inserts in a row at one end of a node that make it split there.
 const RUN: u8 = 2;
-
-/// Where a full node is divided.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::btree) struct Split {
-    /// The first entry that moves to the right node.
-    pub(in crate::btree) at: usize,
-    /// The right node's lower fence.
-    pub(in crate::btree) separator: Vec<u8>,
-}
 
 /// What a new node is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,9 +84,22 @@ impl<'a> NodeMut<'a> {
         self.set_u16(FLAGS, if on { flags | flag } else { flags & !flag })
     }
 
-    /// Notes whether the leaf may hold entries of row versions that are no longer the newest.
-    pub(in crate::btree) fn set_may_hold_dead(&mut self, may: bool) -> Result<(), Damage> {
-        self.set_flag(MAY_HOLD_DEAD, may)
+    /// Notes that the leaf may hold entries of row versions that are no longer the newest.
+    pub(in crate::btree) fn mark_dead(&mut self) -> Result<(), Damage> {
+        self.set_u32(MARKS, self.0.u32(MARKS).wrapping_add(1))?;
+        self.set_flag(MAY_HOLD_DEAD, true)
+    }
+
+    /// Notes that the leaf holds no such entry.
+    pub(in crate::btree) fn clear_dead(&mut self) -> Result<(), Damage> {
+        self.set_flag(MAY_HOLD_DEAD, false)
+    }
+
+    /// Copies the notes about dead entries to a node that takes entries of this one.
+    fn inherit_marks(&mut self, from: Node<'_, [u8]>) -> Result<(), Damage> {
+        // A sum differs from what a purge saw before, even if the fences come out as they were.
+        self.set_u32(MARKS, self.0.u32(MARKS).wrapping_add(from.0.u32(MARKS)).wrapping_add(1))?;
+        if from.may_hold_dead() { self.set_flag(MAY_HOLD_DEAD, true) } else { Ok(()) }
     }
 
     pub(in crate::btree) fn set_next(&mut self, next: Option<PageId>) -> Result<(), Damage> {
@@ -247,7 +252,7 @@ impl<'a> NodeMut<'a> {
 impl Node<'_, [u8]> {
     /// Where to divide this node, which lacks room for `key`: at the end that a run of inserts is growing, so
     /// that the other side stays full; otherwise near the middle, where the separator is shortest.
-    pub(in crate::btree) fn choose_split(self, key: &[u8]) -> Result<Split, Damage> {
+    pub(in crate::btree) fn choose_split(self, key: &[u8]) -> Result<Split<Vec<u8>>, Damage> {
         let count = self.count();
         let (up, down) = (self.0.u8(RUN_UP) >= RUN, self.0.u8(RUN_DOWN) >= RUN);
         if self.is_inner() {
@@ -310,7 +315,7 @@ impl Node<'_, [u8]> {
         self,
         left: &mut [u8],
         right: &mut [u8],
-        split: &Split,
+        split: &Split<Vec<u8>>,
     ) -> Result<(), Damage> {
         let (lower, upper) = (self.lower(), self.upper());
         self.rebuild(left, (&lower, Some(&split.separator)), 0..split.at)?;
@@ -324,7 +329,7 @@ impl Node<'_, [u8]> {
         entries: std::ops::Range<usize>,
     ) -> Result<(), Damage> {
         let mut node = NodeMut::init(page, self.shape(), fences.0, fences.1)?;
-        node.set_may_hold_dead(self.may_hold_dead())?;
+        node.inherit_marks(self)?;
         node.set_next(self.next())?;
         self.push_all(&mut node, entries)?;
         node.finish()
@@ -344,7 +349,8 @@ impl Node<'_, [u8]> {
     pub(in crate::btree) fn merge_into(self, right: Self, page: &mut [u8]) -> Result<(), Damage> {
         let (lower, upper) = (self.lower(), right.upper());
         let mut node = NodeMut::init(page, self.shape(), &lower, upper.as_deref())?;
-        node.set_may_hold_dead(self.may_hold_dead() || right.may_hold_dead())?;
+        node.inherit_marks(self)?;
+        node.inherit_marks(right)?;
         node.set_next(right.next())?;
         self.push_all(&mut node, 0..self.count())?;
         right.push_all(&mut node, 0..right.count())?;

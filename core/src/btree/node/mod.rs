@@ -3,7 +3,7 @@
 //! ```text
 //!   96  count u16 | flags u16 | heap top u32
 //!  104  heap waste u32 | prefix length u16 | lower fence length u16
-//!  112  upper fence length u16 | run up u8 | run down u8 | zero u32
+//!  112  upper fence length u16 | run up u8 | run down u8 | marks u32
 //!  120  next leaf u64 (a hint, 0 = none)
 //!  128  16 hints u32: the heads of the slots at 1/17, 2/17, ... of the slot array
 //!  192  slots {offset u16, key length u16, head u32} in key order ->
@@ -23,6 +23,8 @@
 //! 4. Waste counts the heap's bytes that no slot points to. Heap, waste and fences fill the page's end exactly.
 //! 5. The runs count inserts that came one after the other at the node's end or start. They steer where a full
 //!    node is split, and nothing else depends on them.
+//! 6. A leaf's flag *may hold dead entries* is set with each mark, which also counts `marks` up (with wrapping),
+//!    and cleared only if fences and count are those that the purge saw.
 //!
 //! Reading is in this file and works on optimistic bytes too; changing is in [`edit`].
 
@@ -30,13 +32,15 @@ pub(super) mod edit;
 #[cfg(test)]
 mod tests;
 
+use super::LeafStamp;
 use super::bytes::{Damage, PageBytes, common_prefix};
 use crate::ids::PageId;
+use crate::pager::HEADER_SIZE;
 use std::cmp::Ordering;
 
-pub(super) use edit::{NodeMut, Split};
+pub(super) use edit::{NodeMut, Shape};
 
-const BODY: usize = 96;
+const BODY: usize = HEADER_SIZE;
 const COUNT: usize = BODY;
 const FLAGS: usize = BODY + 2;
 const HEAP_TOP: usize = BODY + 4;
@@ -46,12 +50,14 @@ const LOWER_LEN: usize = BODY + 14;
 const UPPER_LEN: usize = BODY + 16;
 const RUN_UP: usize = BODY + 18;
 const RUN_DOWN: usize = BODY + 19;
+const MARKS: usize = BODY + 20;
 const NEXT: usize = BODY + 24;
 const HINTS: usize = BODY + 32;
 const SLOTS: usize = HINTS + HINT_COUNT * 4;
 
 const HINT_COUNT: usize = 16;
-const SLOT: usize = 8;
+/// Bytes of a slot.
+pub(super) const SLOT: usize = 8;
 const CHILD: usize = 8;
 
 const INNER: u16 = 1;
@@ -207,7 +213,7 @@ impl<'a, P: PageBytes + ?Sized> Node<'a, P> {
 
     /// Appends the upper fence, the least key above this node, to `out`; false if there is none.
     pub(super) fn upper_into(self, out: &mut Vec<u8>) -> bool {
-        let bounded = self.flag(BOUNDED);
+        let bounded = self.is_bounded();
         if bounded {
             self.append(self.upper_at(), self.upper_len(), out);
         }
@@ -230,9 +236,46 @@ impl<'a, P: PageBytes + ?Sized> Node<'a, P> {
         self.0.compare(self.lower_at(), self.lower_len(), key).is_le() && !self.is_below(key)
     }
 
+    /// Whether the keys right below `key` are ones this node may hold.
+    pub(super) fn covers_below(self, key: &[u8]) -> bool {
+        self.0.compare(self.lower_at(), self.lower_len(), key).is_lt()
+            && !(self.is_bounded() && self.0.compare(self.upper_at(), self.upper_len(), key).is_lt())
+    }
+
     /// Whether `key` is at or above the upper fence.
-    pub(super) fn is_below(self, key: &[u8]) -> bool {
-        self.flag(BOUNDED) && self.0.compare(self.upper_at(), self.upper_len(), key).is_le()
+    fn is_below(self, key: &[u8]) -> bool {
+        self.is_bounded() && self.0.compare(self.upper_at(), self.upper_len(), key).is_le()
+    }
+
+    /// Whether there is an upper fence.
+    pub(super) fn is_bounded(self) -> bool {
+        self.flag(BOUNDED)
+    }
+
+    /// Whether entry `i` begins with `prefix`; past the end, whether the next leaf's first entry may.
+    pub(super) fn goes_on(self, i: usize, prefix: &[u8]) -> bool {
+        let mut key = Vec::new();
+        if i < self.count() {
+            self.key_into(i, &mut key);
+            return key.starts_with(prefix);
+        }
+        // Keys with the prefix lie between it and, short of the fence, anything that does not begin with it.
+        self.upper_into(&mut key) && (key.starts_with(prefix) || key.as_slice() <= prefix)
+    }
+
+    /// What a purge compares to learn whether the leaf is as it saw it.
+    pub(super) fn stamp(self) -> LeafStamp {
+        LeafStamp { lower: self.lower(), upper: self.upper(), marks: self.0.u32(MARKS) }
+    }
+
+    /// Percent of the body in use.
+    pub(super) fn fill(self) -> usize {
+        self.used() * 100 / capacity(self.0.size()).max(1)
+    }
+
+    /// Percent of the body that this node and its right neighbour would use as one.
+    pub(super) fn fill_with(self, right: Self) -> usize {
+        self.used_with(right) * 100 / capacity(self.0.size()).max(1)
     }
 
     /// Appends the whole key of entry `i` to `out`.

@@ -1,4 +1,3 @@
-use super::edit::Shape;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -46,7 +45,7 @@ fn flags_and_next_survive_a_split() {
         assert!(insert(&mut page, &[b'a', i * 2]));
     }
     let mut node = NodeMut::new(&mut page);
-    node.set_may_hold_dead(true).unwrap();
+    node.mark_dead().unwrap();
     node.set_next(Some(PageId(77))).unwrap();
     let split = view(&page).choose_split(&[b'a', 5]).unwrap();
     let (mut left, mut right) = (vec![0; 352], vec![0; 352]);
