@@ -5,6 +5,7 @@
 //! enforces that.
 #![deny(unsafe_code)]
 
+pub mod btree;
 pub mod codec;
 pub mod error;
 pub mod ids;
