@@ -14,6 +14,7 @@ pub mod pager;
 pub mod parser;
 pub mod sqlstate;
 pub(crate) mod sync;
+pub mod table;
 pub mod transaction;
 pub mod types;
 pub mod vfs;

@@ -5,7 +5,7 @@
 //! see inserts at their end only and stay full.
 
 use super::bytes::{Damage, common_prefix, shortest_separator};
-use super::index::{Filling, IndexLayout, IndexTree, Probe, settle};
+use super::index::{Filling, IndexLayout, IndexTree, Probe};
 use super::node::{Node, NodeMut, SLOT, Shape, capacity, max_key_len};
 use super::structure::corrupt;
 use crate::Result;
@@ -38,7 +38,10 @@ impl<'a> BulkBuilder<'a> {
     /// # Panics
     /// If the key is out of order or longer than [`max_key_len`].
     pub fn push(&mut self, key: &[u8]) -> Result<()> {
-        assert!(key.len() <= max_key_len(self.pager.page_size()), "index keys are measured before they get here");
+        assert!(
+            key.len() <= max_key_len(self.pager.page_size()),
+            "index keys are measured before they get here"
+        );
         while let Some(last) = self.ends.len().checked_sub(1) {
             assert!(self.key(last) < key, "a bulk build's keys come in ascending order");
             let separator = shortest_separator(self.key(last), key);
@@ -64,7 +67,7 @@ impl<'a> BulkBuilder<'a> {
             let separator = self.separator(half);
             self.append_leaf(half, separator)?;
         }
-        settle(self.pager, || self.fill_last())?;
+        self.pager.retry(|| self.fill_last())?;
         Ok(self.tree)
     }
 
@@ -83,14 +86,18 @@ impl<'a> BulkBuilder<'a> {
     fn used(&self, count: usize, upper: Option<&[u8]>) -> usize {
         let prefix = upper.map_or(0, |upper| common_prefix(&self.lower, upper));
         let bytes = count.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
-        self.lower.len() + upper.map_or(0, <[u8]>::len) + (bytes + count * SLOT).saturating_sub(count * prefix)
+        self.lower.len()
+            + upper.map_or(0, <[u8]>::len)
+            + (bytes + count * SLOT).saturating_sub(count * prefix)
     }
 
     /// Makes the first `count` keys a leaf, and the keys from `separator` on the next.
     fn append_leaf(&mut self, count: usize, separator: Vec<u8>) -> Result<()> {
-        let keys = |push: &mut dyn FnMut(&[u8]) -> Result<(), Damage>| (0..count).try_for_each(|i| push(self.key(i)));
+        let keys = |push: &mut dyn FnMut(&[u8]) -> Result<(), Damage>| {
+            (0..count).try_for_each(|i| push(self.key(i)))
+        };
         let layout = IndexLayout { filling: Some(Filling { keys: &keys, separator: &separator }) };
-        while !settle(self.pager, || self.tree.structure(self.pager).split(&layout, Probe::End, 0))? {}
+        while !self.pager.retry(|| self.tree.structure(self.pager).split(&layout, Probe::End, 0))? {}
         let taken = self.ends.get(count - 1).copied().unwrap_or(0);
         self.keys.drain(..taken);
         self.ends.drain(..count);
@@ -121,7 +128,7 @@ impl IndexTree {
         object: crate::ids::ObjectId,
         keys: impl IntoIterator<Item = Result<K>>,
     ) -> Result<Self> {
-        let tree = settle(pager, || Self::create(pager, object))?;
+        let tree = pager.retry(|| Self::create(pager, object))?;
         let mut builder = BulkBuilder::new(pager, tree);
         let filled = keys.into_iter().try_for_each(|key| builder.push(key?.as_ref()));
         match filled.and_then(|()| builder.finish()) {

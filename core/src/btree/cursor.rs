@@ -4,7 +4,7 @@
 //! goes on by key: the leaf's fence, or the last key if it took only part of the leaf. So the tree may change in
 //! any way meanwhile; a walk sees every key that was there all the time, exactly once and in order.
 
-use super::index::{IndexTree, LeafStamp, Probe, settle};
+use super::index::{IndexTree, LeafStamp, Probe};
 use super::node::Node;
 use crate::Result;
 use crate::pager::{Attempt, Pager};
@@ -111,7 +111,7 @@ impl Cursor {
     /// Takes the next keys, all of one leaf, in place of those that are left. Returns false after the last.
     pub fn fill(&mut self, pager: &Pager) -> Result<bool> {
         while !self.done {
-            settle(pager, || self.try_fill(pager))?;
+            pager.retry(|| self.try_fill(pager))?;
             if !self.ends.is_empty() {
                 return Ok(true);
             }
@@ -175,7 +175,9 @@ impl Cursor {
         } else {
             match self.direction {
                 Direction::Forward => match node.upper() {
-                    Some(upper) if self.rest.upper.as_ref().is_none_or(|end| upper < *end) => self.rest.lower = upper,
+                    Some(upper) if self.rest.upper.as_ref().is_none_or(|end| upper < *end) => {
+                        self.rest.lower = upper
+                    }
                     Some(_) | None => self.done = true,
                 },
                 Direction::Backward => {

@@ -5,7 +5,8 @@ use super::cursor::{Cursor, Direction, KeyRange};
 use super::node::{Node, NodeMut, Shape, max_key_len};
 use super::structure::{Layout, Merged, Nodes, Split, Structure, corrupt};
 use crate::ids::{ObjectId, PageId};
-use crate::pager::{Attempt, PageKind, Pager, ReadGuard, Restart, WriteGuard};
+use crate::pager::space::PageKind;
+use crate::pager::{Attempt, Pager, ReadGuard, Restart, WriteGuard};
 
 /// Percent of a node's body below which it is merged, and that two neighbours may fill together afterwards.
 const SPARSE: usize = 35;
@@ -102,12 +103,7 @@ impl Nodes for IndexNodes {
         NodeMut::new(page).remove(at)
     }
 
-    fn grow_root(
-        root: &mut [u8],
-        left: PageId,
-        separator: &Vec<u8>,
-        right: PageId,
-    ) -> Result<(), Damage> {
+    fn grow_root(root: &mut [u8], left: PageId, separator: &Vec<u8>, right: PageId) -> Result<(), Damage> {
         let mut node = NodeMut::init(root, Shape::Inner, &[], None)?;
         node.push(&[], Some(left))?;
         node.push(separator, Some(right))?;
@@ -253,7 +249,11 @@ impl IndexTree {
             if node.has_room(key.len()) {
                 let id = leaf.page_id();
                 let done = NodeMut::new(&mut leaf).insert(position.at, key, None).map_err(corrupt(id))?;
-                return if done { Ok(true) } else { Err(corrupt(id)(Damage("a leaf's free space does not add up"))) };
+                return if done {
+                    Ok(true)
+                } else {
+                    Err(corrupt(id)(Damage("a leaf's free space does not add up")))
+                };
             }
             drop(leaf);
             self.structure(pager).split(&PLAIN, Probe::At(key), 0)?;
@@ -326,7 +326,9 @@ impl IndexTree {
             let upper = node.upper();
             leaf.validate()?;
             match upper {
-                Some(upper) if upper.starts_with(prefix) || upper.as_slice() <= prefix => beyond = Some(upper),
+                Some(upper) if upper.starts_with(prefix) || upper.as_slice() <= prefix => {
+                    beyond = Some(upper)
+                }
                 Some(_) | None => return Ok(None),
             }
         }
@@ -356,14 +358,14 @@ impl IndexTree {
         for level in 0..self.levels(pager)? {
             let mut from = Some(Vec::new());
             while let Some(key) = from {
-                from = settle(pager, || match self.merge_at(pager, &key, level) {
+                from = pager.retry(|| match self.merge_at(pager, &key, level) {
                     // The root came down to this level or below: nothing is left to merge.
                     Err(Restart::Retry) if self.height(pager)? < level => Ok(None),
                     other => other,
                 })?;
             }
         }
-        while settle(pager, || self.structure(pager).lower_root())? {}
+        while pager.retry(|| self.structure(pager).lower_root())? {}
         Ok(())
     }
 
@@ -375,7 +377,7 @@ impl IndexTree {
     }
 
     fn levels(&self, pager: &Pager) -> crate::Result<u32> {
-        settle(pager, || self.height(pager))
+        pager.retry(|| self.height(pager))
     }
 
     /// Frees the tree's last page: one step of taking it down, false when the root is gone. Between steps the
@@ -386,17 +388,7 @@ impl IndexTree {
 
     /// Frees all pages of a tree that nobody uses any more.
     pub fn free(self, pager: &Pager) -> crate::Result<()> {
-        while settle(pager, || self.free_last(pager))? {}
+        while pager.retry(|| self.free_last(pager))? {}
         Ok(())
-    }
-}
-
-/// Repeats an attempt until it goes through, resolving what stopped it in between.
-pub(super) fn settle<T>(pager: &Pager, mut attempt: impl FnMut() -> Attempt<T>) -> crate::Result<T> {
-    loop {
-        match attempt() {
-            Ok(value) => return Ok(value),
-            Err(restart) => pager.resolve(restart)?,
-        }
     }
 }

@@ -16,7 +16,7 @@ use super::bytes::{Damage, PageBytes, put, shift};
 use super::leaf::Fences;
 use super::structure::Split;
 use crate::ids::{PageId, RowId};
-use crate::pager::HEADER_SIZE;
+use crate::pager::space::HEADER_SIZE;
 
 const BODY: usize = HEADER_SIZE;
 const COUNT: usize = BODY;
@@ -255,7 +255,10 @@ mod tests {
     fn extreme_ids_have_a_child() {
         let page = node(352, &[0, 1, u64::MAX - 1, u64::MAX]);
         for (wanted, at) in [(0, 0), (1, 1), (2, 1), (1 << 63, 1), (u64::MAX - 1, 2), (u64::MAX, 3)] {
-            assert_eq!(route(page.as_slice(), RowId(wanted)).unwrap(), (at, PageId(key(page.as_slice(), at).0 ^ 7)));
+            assert_eq!(
+                route(page.as_slice(), RowId(wanted)).unwrap(),
+                (at, PageId(key(page.as_slice(), at).0 ^ 7))
+            );
         }
         check(&page).unwrap();
     }

@@ -10,7 +10,8 @@
 
 use super::bytes::{Damage, PageBytes, put};
 use crate::ids::{PageId, RowId};
-use crate::pager::{HEADER_SIZE, WriteGuard};
+use crate::pager::WriteGuard;
+use crate::pager::space::HEADER_SIZE;
 
 const BODY: usize = HEADER_SIZE;
 const FIRST: usize = BODY;
@@ -61,6 +62,9 @@ pub struct NextLeaf {
 }
 
 impl NextLeaf {
+    /// The leaf that a walk over all rows begins with.
+    pub const FIRST: Self = Self { first: RowId(0), hint: None };
+
     /// The leaf after this one, if it is not the last.
     pub fn after<P: PageBytes + ?Sized>(leaf: &P) -> Option<Self> {
         let hint = Some(leaf.u64(NEXT)).filter(|id| *id != 0).map(PageId);

@@ -41,6 +41,8 @@ mod node;
 mod report;
 mod row;
 mod structure;
+#[cfg(test)]
+mod tests;
 
 pub use bulk::BulkBuilder;
 pub use bytes::{Damage, PageBytes};

@@ -1,7 +1,7 @@
 //! Verification of whole trees.
 
 use super::bytes::{Damage, PageBytes};
-use super::index::{IndexTree, settle};
+use super::index::IndexTree;
 use super::inner;
 use super::leaf::{Fences, Leaf};
 use super::node::{Node, capacity};
@@ -10,11 +10,12 @@ use super::structure::{MAX_LEVEL, Nodes, Structure, level_of};
 use crate::Result;
 use crate::error::StorageError;
 use crate::ids::{PageId, RowId};
-use crate::pager::{HEADER_SIZE, Pager};
+use crate::pager::Pager;
+use crate::pager::space::HEADER_SIZE;
 use std::collections::HashSet;
 
 /// What a verified tree consists of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TreeReport {
     /// Levels, leaves included.
     pub levels: u32,
@@ -26,6 +27,8 @@ pub struct TreeReport {
     pub entries: u64,
     /// Percent of the leaves' bodies in use; 0 where the leaves do not tell.
     pub leaf_fill: u64,
+    /// Every page of the tree.
+    pub pages: Vec<PageId>,
 }
 
 fn damaged(page: PageId, reason: &'static str) -> crate::Error {
@@ -64,12 +67,13 @@ impl<'a, N: Nodes, F> Walk<'a, N, F> {
         self.visit(root, level, all)?;
         let body = u64::try_from(self.structure.pager.page_size() - HEADER_SIZE).unwrap_or(u64::MAX);
         self.report.leaf_fill = self.used * 100 / self.report.leaf_pages.max(1) / body.max(1);
+        self.report.pages = self.seen.into_iter().collect();
         Ok(self.report)
     }
 
     fn page(&self, id: PageId) -> Result<Vec<u8>> {
         let pager = self.structure.pager;
-        settle(pager, || pager.pin_shared(id).map(|page| page.to_vec()))
+        pager.retry(|| pager.pin_shared(id).map(|page| page.to_vec()))
     }
 
     fn visit(&mut self, id: PageId, level: u32, fences: &F) -> Result<()> {

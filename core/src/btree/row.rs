@@ -1,12 +1,12 @@
 //! The row tree: row ids to the leaves that hold the rows.
 
 use super::bytes::{Damage, PageBytes};
-use super::index::settle;
 use super::inner;
 use super::leaf::{self, Fences, Leaf, NextLeaf};
 use super::structure::{Layout, Merged, Nodes, Split, Structure, corrupt, level_of};
 use crate::ids::{ObjectId, PageId, RowId};
-use crate::pager::{Attempt, OptimisticPage, PageKind, Pager, ReadGuard, Restart, WriteGuard};
+use crate::pager::space::PageKind;
+use crate::pager::{Attempt, OptimisticPage, Pager, ReadGuard, Restart, WriteGuard};
 
 /// Percent of an inner node's children below which it is merged, and that two neighbours may have together
 /// afterwards.
@@ -126,12 +126,7 @@ impl<L: Leaf> Layout<RowNodes> for RowLayout<'_, L> {
         fill(left.min(right)) < SPARSE && fill(left + right) < MERGED_LIMIT
     }
 
-    fn merge(
-        &self,
-        left: &mut WriteGuard<'_>,
-        right: &mut WriteGuard<'_>,
-        level: u32,
-    ) -> Result<(), Damage> {
+    fn merge(&self, left: &mut WriteGuard<'_>, right: &mut WriteGuard<'_>, level: u32) -> Result<(), Damage> {
         let whole = Fences { first: fences(left, level).first, last: fences(right, level).last };
         if level > 0 {
             inner::append(left, right, 0..inner::count(&**right))?;
@@ -246,17 +241,17 @@ impl RowTree {
 
     /// Merges every sparse node with its neighbour, level by level, and lowers a root with a single child.
     pub fn merge_sparse(&self, pager: &Pager, leaf: &impl Leaf) -> crate::Result<()> {
-        for level in 0..settle(pager, || self.height(pager))? {
+        for level in 0..pager.retry(|| self.height(pager))? {
             let mut from = Some(Fences::ALL.first);
             while let Some(row) = from {
-                from = settle(pager, || match self.merge_at(pager, leaf, row, level) {
+                from = pager.retry(|| match self.merge_at(pager, leaf, row, level) {
                     // The root came down to this level or below: nothing is left to merge.
                     Err(Restart::Retry) if self.height(pager)? < level => Ok(None),
                     other => other,
                 })?;
             }
         }
-        while settle(pager, || self.structure(pager).lower_root())? {}
+        while pager.retry(|| self.structure(pager).lower_root())? {}
         Ok(())
     }
 
@@ -275,7 +270,7 @@ impl RowTree {
 
     /// Frees all pages of a tree that nobody uses any more.
     pub fn free(self, pager: &Pager) -> crate::Result<()> {
-        while settle(pager, || self.free_last(pager))? {}
+        while pager.retry(|| self.free_last(pager))? {}
         Ok(())
     }
 }

@@ -6,7 +6,8 @@
 
 use super::bytes::{Damage, PageBytes};
 use crate::ids::{ObjectId, PageId};
-use crate::pager::{Attempt, OptimisticPage, PageHeader, PageKind, Pager, ReadGuard, Restart, WriteGuard};
+use crate::pager::space::{HEADER_SIZE, PageHeader, PageKind};
+use crate::pager::{Attempt, OptimisticPage, Pager, ReadGuard, Restart, WriteGuard};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -69,12 +70,7 @@ pub(super) trait Nodes {
 /// How a tree's nodes, leaves too, are divided and joined.
 pub(super) trait Layout<N: Nodes> {
     /// Where to divide a node that should take `key`; `None` if it has room for it.
-    fn plan(
-        &self,
-        page: &[u8],
-        level: u32,
-        key: N::Key<'_>,
-    ) -> Result<Option<Split<N::Separator>>, Damage>;
+    fn plan(&self, page: &[u8], level: u32, key: N::Key<'_>) -> Result<Option<Split<N::Separator>>, Damage>;
     /// Moves the upper part of `left` to `right`, an empty page. Changes nothing on an error.
     fn divide(
         &self,
@@ -86,12 +82,7 @@ pub(super) trait Layout<N: Nodes> {
     /// Whether two neighbours should become one: one of them sparse, both together not near full.
     fn mergeable(&self, left: &[u8], right: &[u8], level: u32) -> bool;
     /// Moves all of `right` to `left`. Changes nothing on an error.
-    fn merge(
-        &self,
-        left: &mut WriteGuard<'_>,
-        right: &mut WriteGuard<'_>,
-        level: u32,
-    ) -> Result<(), Damage>;
+    fn merge(&self, left: &mut WriteGuard<'_>, right: &mut WriteGuard<'_>, level: u32) -> Result<(), Damage>;
 }
 
 /// What became of a node and its right neighbour.
@@ -121,7 +112,7 @@ pub(super) struct Structure<'a, N> {
 
 /// The restart that reports a damaged page.
 pub(super) fn corrupt(page: PageId) -> impl Fn(Damage) -> Restart {
-    move |Damage(reason)| Restart::Corrupt { page, reason }
+    move |Damage(reason)| Restart::Corrupt(page, reason)
 }
 
 /// A node's level, from its page's header.
@@ -251,7 +242,11 @@ impl<'a, N: Nodes> Structure<'a, N> {
             return Err(corrupt(id)(Damage("a leaf is not where its parent says")));
         }
         // A root that is no leaf any more has grown; anything else is not our page.
-        if level_of(&*leaf) > 0 { Err(Restart::Retry) } else { Err(corrupt(id)(Damage("a root is not its tree's"))) }
+        if level_of(&*leaf) > 0 {
+            Err(Restart::Retry)
+        } else {
+            Err(corrupt(id)(Damage("a root is not its tree's")))
+        }
     }
 
     /// Makes room for `key` in the node at `level`, or in the first full node above it that would have to take
@@ -320,7 +315,12 @@ impl<'a, N: Nodes> Structure<'a, N> {
 
     /// Merges the node at `level` that covers `key` with its right neighbour under the same parent, if the
     /// layout wants it.
-    pub(super) fn merge(&self, layout: &impl Layout<N>, key: N::Key<'_>, level: u32) -> Attempt<Merged<N::Separator>> {
+    pub(super) fn merge(
+        &self,
+        layout: &impl Layout<N>,
+        key: N::Key<'_>,
+        level: u32,
+    ) -> Attempt<Merged<N::Separator>> {
         let path = self.descend(key, level)?;
         let Some((parent, at)) = path.parent else {
             path.page.validate()?;
@@ -409,7 +409,7 @@ impl<'a, N: Nodes> Structure<'a, N> {
 }
 
 fn copy_body(from: &[u8], to: &mut [u8]) {
-    let body = crate::pager::HEADER_SIZE..;
+    let body = HEADER_SIZE..;
     if let (Some(from), Some(to)) = (from.get(body.clone()), to.get_mut(body)) {
         to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
     }
@@ -418,7 +418,7 @@ fn copy_body(from: &[u8], to: &mut [u8]) {
 impl PageBytes for OptimisticPage<'_> {
     #[inline]
     fn size(&self) -> usize {
-        self.page_size()
+        OptimisticPage::size(self)
     }
 
     #[inline]

@@ -102,10 +102,19 @@ impl CutState {
         }
     }
 
-    /// A page was freed in the open epoch; gives back its scratch place.
-    pub(super) fn free(&mut self, page: PageId) -> Option<PhysicalPage> {
+    /// A page was freed in the open epoch.
+    pub(super) fn free(&mut self, page: PageId) {
         self.open.freed.insert(page);
-        self.open.places.remove(&page).map(|place| place.at)
+    }
+
+    /// The place that a freed page had in the epoch it was freed in.
+    pub(super) fn forget_place(&mut self, page: PageId) -> Option<PhysicalPage> {
+        let closing = self.closing.as_mut().filter(|closing| closing.pages.freed.contains(&page));
+        let pages = match closing {
+            Some(closing) if !self.open.freed.contains(&page) => &mut closing.pages,
+            _ => &mut self.open,
+        };
+        pages.places.remove(&page).map(|place| place.at)
     }
 
     /// A page id was given out.

@@ -200,6 +200,8 @@ impl Pager {
         debug_assert!(guard.side().is_none(), "the owner of a side takes it away first");
         let (page, frame) = (guard.page_id(), guard.frame());
         self.before_change(page, frame);
+        // Noted at once, in the epoch that the row operation belongs to; its places go when no copy is on its way.
+        self.cut.lock().free(page);
         let before = self.arena.state(frame).set(FREED);
         guard.forget();
         self.latch_of_resident(page).make_absent();
@@ -210,7 +212,7 @@ impl Pager {
 
     /// The end of `free`, once no copy of the page is on its way to disk.
     fn finish_free(&self, page: PageId, frame: u32) {
-        let scratch = self.cut.lock().free(page);
+        let scratch = self.cut.lock().forget_place(page);
         if let Some(place) = scratch {
             self.space.release(place);
         }

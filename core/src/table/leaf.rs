@@ -39,7 +39,7 @@ const ARRAYS: usize = LEAF_BODY + 32;
 
 const DENSE: u16 = 1;
 /// Strings up to this are stored in their cell.
-pub const INLINE: usize = 12;
+pub(super) const INLINE: usize = 12;
 const OVERFLOW_PLACE: u64 = 1 << 63;
 /// Ids that a dense leaf may skip before it is worth storing them.
 const MAX_GAP: u64 = 8;
@@ -51,7 +51,7 @@ const NULLS: usize = 2;
 
 /// Where the columns of a schema version lie in a leaf of any capacity.
 #[derive(Debug)]
-pub struct LeafLayout {
+pub(super) struct LeafLayout {
     rows: RowLayout,
     /// By column: bytes of the columns stored before it, a row.
     before: Box<[u32]>,
@@ -61,7 +61,7 @@ pub struct LeafLayout {
 
 impl LeafLayout {
     /// The layout for rows of `rows`.
-    pub fn new(rows: RowLayout) -> Self {
+    pub(super) fn new(rows: RowLayout) -> Self {
         let mut order: Vec<usize> = (0..rows.columns().len()).collect();
         order.sort_by_key(|&column| std::cmp::Reverse(rows.columns()[column].width()));
         let mut before = vec![0; order.len()].into_boxed_slice();
@@ -74,7 +74,7 @@ impl LeafLayout {
     }
 
     /// The row form of the same columns.
-    pub fn rows(&self) -> &RowLayout {
+    pub(super) fn rows(&self) -> &RowLayout {
         &self.rows
     }
 
@@ -106,13 +106,13 @@ impl LeafLayout {
     }
 
     /// Heap bytes that an otherwise empty leaf of one row has.
-    pub fn max_heap(&self, page_size: usize) -> Option<usize> {
+    pub(super) fn max_heap(&self, page_size: usize) -> Option<usize> {
         page_size.checked_sub(self.fixed_end(1, false))
     }
 }
 
 /// Heap bytes that a row's strings need.
-pub fn heap_bytes(row: &RowView<'_>) -> usize {
+pub(super) fn heap_bytes(row: &RowView<'_>) -> usize {
     let columns = row.layout().columns();
     (0..columns.len())
         .filter(|&column| columns[column] == PhysicalType::Bytes)
@@ -136,7 +136,7 @@ struct Header {
 
 /// A leaf looked at, latched or not.
 #[derive(Debug)]
-pub struct LeafView<'a, B: PageBytes + ?Sized> {
+pub(super) struct LeafView<'a, B: PageBytes + ?Sized> {
     page: &'a B,
     layout: &'a LeafLayout,
     header: Header,
@@ -150,17 +150,12 @@ impl<B: PageBytes + ?Sized> Clone for LeafView<'_, B> {
 
 impl<B: PageBytes + ?Sized> Copy for LeafView<'_, B> {}
 
-/// The schema version of a leaf's rows.
-pub fn schema_version<B: PageBytes + ?Sized>(page: &B) -> u32 {
-    page.u32(SCHEMA)
-}
-
 impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
     /// Reads the header.
     ///
     /// # Errors
     /// [`Damage`] when the arrays it describes do not fit the page.
-    pub fn new(page: &'a B, layout: &'a LeafLayout) -> Result<Self, Damage> {
+    pub(super) fn new(page: &'a B, layout: &'a LeafLayout) -> Result<Self, Damage> {
         let capacity = usize::from(page.u16(CAPACITY));
         let rows = usize::from(page.u16(ROWS));
         let dense = page.u16(FLAGS) & DENSE != 0;
@@ -180,17 +175,17 @@ impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
     }
 
     /// Slots in use, dead ones included.
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.header.rows
     }
 
     /// The schema version of the rows.
-    pub fn schema(&self) -> u32 {
+    pub(super) fn schema(&self) -> u32 {
         self.header.schema
     }
 
     /// The id of a slot's row.
-    pub fn row_id(&self, slot: usize) -> RowId {
+    pub(super) fn row_id(&self, slot: usize) -> RowId {
         RowId(if self.header.dense {
             self.header.first.wrapping_add(slot as u64)
         } else {
@@ -199,7 +194,7 @@ impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
     }
 
     /// The slot of a row, or the slot before which it would stand.
-    pub fn find(&self, row: RowId) -> Result<usize, usize> {
+    pub(super) fn find(&self, row: RowId) -> Result<usize, usize> {
         let rows = self.header.rows;
         if self.header.dense {
             let slot = row.0.wrapping_sub(self.header.first);
@@ -224,17 +219,17 @@ impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
     }
 
     /// Whether the slot's row is there.
-    pub fn is_alive(&self, slot: usize) -> bool {
+    pub(super) fn is_alive(&self, slot: usize) -> bool {
         self.bit(ALIVE, slot)
     }
 
     /// Whether the slot holds a row, deleted or not.
-    pub fn is_used(&self, slot: usize) -> bool {
+    pub(super) fn is_used(&self, slot: usize) -> bool {
         self.bit(USED, slot)
     }
 
     /// Whether a column of the slot is NULL.
-    pub fn is_null(&self, slot: usize, column: usize) -> bool {
+    pub(super) fn is_null(&self, slot: usize, column: usize) -> bool {
         self.bit(NULLS + column, slot)
     }
 
@@ -252,7 +247,7 @@ impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
     ///
     /// # Errors
     /// [`Damage`] when a string lies outside the page; an unvalidated page may look so for a moment.
-    pub fn copy_row(
+    pub(super) fn copy_row(
         &self,
         slot: usize,
         columns: &[u16],
@@ -301,7 +296,7 @@ impl<'a> LeafView<'a, [u8]> {
     ///
     /// # Errors
     /// [`Damage`] when a string lies outside the page.
-    pub fn cell(&self, slot: usize, column: usize) -> Result<Cell<'a>, Damage> {
+    pub(super) fn cell(&self, slot: usize, column: usize) -> Result<Cell<'a>, Damage> {
         if self.is_null(slot, column) {
             return Ok(Cell::Scalar(Scalar::Null));
         }
@@ -322,27 +317,6 @@ impl<'a> LeafView<'a, [u8]> {
         Ok(Cell::Scalar(Scalar::Bytes(&self.page[at..at + length as usize])))
     }
 
-    /// A column's values, slot after slot, as stored.
-    pub fn column(&self, column: usize) -> &'a [u8] {
-        let at = self.column_at(column);
-        &self.page[at..at + self.header.rows * self.layout.rows.columns()[column].width()]
-    }
-
-    /// A column's null bitmap.
-    pub fn nulls(&self, column: usize) -> &'a [u8] {
-        self.bitmap(NULLS + column)
-    }
-
-    /// The alive bitmap.
-    pub fn alive(&self) -> &'a [u8] {
-        self.bitmap(ALIVE)
-    }
-
-    fn bitmap(&self, index: usize) -> &'a [u8] {
-        let stride = self.header.capacity.div_ceil(8);
-        &self.page[ARRAYS + index * stride..][..self.header.rows.div_ceil(8)]
-    }
-
     fn heap_top(&self) -> usize {
         (self.page.u32(HEAP_TOP) as usize).min(self.page.len())
     }
@@ -360,7 +334,7 @@ impl<'a> LeafView<'a, [u8]> {
     ///
     /// # Errors
     /// The first thing found wrong.
-    pub fn check(&self) -> Result<(), Damage> {
+    pub(super) fn check(&self) -> Result<(), Damage> {
         if (1..self.rows()).any(|slot| self.row_id(slot - 1) >= self.row_id(slot)) {
             return Err(Damage("row ids of a leaf are out of order"));
         }
@@ -395,7 +369,7 @@ impl<'a> LeafView<'a, [u8]> {
 
 /// What stands in the way of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Room {
+pub(super) enum Room {
     /// Nothing.
     Fits,
     /// The leaf must be rebuilt first, with this capacity and density; then the row fits.
@@ -410,7 +384,7 @@ pub enum Room {
 }
 
 /// Makes an empty leaf out of a page whose tree header is complete.
-pub fn init(page: &mut [u8], layout: &LeafLayout, schema: u32, first: RowId, heap: usize) {
+pub(super) fn init(page: &mut [u8], layout: &LeafLayout, schema: u32, first: RowId, heap: usize) {
     let size = page.len();
     let capacity = layout.capacity_for(size, heap, true).max(1);
     write_header(page, schema, first.0, capacity, true, size);
@@ -426,7 +400,7 @@ fn write_header(page: &mut [u8], schema: u32, first: u64, capacity: usize, dense
 }
 
 /// Whether a row with `heap` bytes of strings fits beside those that are there.
-pub fn room_for(leaf: &[u8], layout: &LeafLayout, row: RowId, heap: usize) -> Result<Room, Damage> {
+pub(super) fn room_for(leaf: &[u8], layout: &LeafLayout, row: RowId, heap: usize) -> Result<Room, Damage> {
     let view = LeafView::new(leaf, layout)?;
     let Header { rows, capacity, dense, first, .. } = view.header;
     let gap = row.0.wrapping_sub(first.wrapping_add(rows as u64));
@@ -447,7 +421,12 @@ pub fn room_for(leaf: &[u8], layout: &LeafLayout, row: RowId, heap: usize) -> Re
 
 /// Makes room for `heap` bytes of strings in place of `freed` bytes of a row that is there: by compaction, or by
 /// giving up slots that no row uses.
-pub fn make_room(leaf: &mut [u8], layout: &LeafLayout, heap: usize, freed: usize) -> Result<Room, Damage> {
+pub(super) fn make_room(
+    leaf: &mut [u8],
+    layout: &LeafLayout,
+    heap: usize,
+    freed: usize,
+) -> Result<Room, Damage> {
     let view = LeafView::new(&*leaf, layout)?;
     let Header { rows, dense, .. } = view.header;
     let needed = view.live_heap().saturating_sub(freed).saturating_add(heap);
@@ -464,14 +443,14 @@ pub fn make_room(leaf: &mut [u8], layout: &LeafLayout, heap: usize, freed: usize
 
 /// A leaf held exclusively.
 #[derive(Debug)]
-pub struct LeafMut<'a> {
+pub(super) struct LeafMut<'a> {
     page: &'a mut [u8],
     layout: &'a LeafLayout,
 }
 
 impl<'a> LeafMut<'a> {
     /// To change a leaf of this layout.
-    pub fn new(page: &'a mut [u8], layout: &'a LeafLayout) -> Self {
+    pub(super) fn new(page: &'a mut [u8], layout: &'a LeafLayout) -> Self {
         Self { page, layout }
     }
 
@@ -480,7 +459,7 @@ impl<'a> LeafMut<'a> {
     }
 
     /// Rewrites the leaf with another capacity; its rows and its compacted heap must fit.
-    pub fn reshape(&mut self, capacity: usize, dense: bool) -> Result<(), Damage> {
+    pub(super) fn reshape(&mut self, capacity: usize, dense: bool) -> Result<(), Damage> {
         let source = self.page.to_vec();
         let view = LeafView::new(&*source, self.layout)?;
         rebuild(&view, 0..view.rows(), self.page, capacity, dense)
@@ -495,7 +474,7 @@ impl<'a> LeafMut<'a> {
     }
 
     /// Puts a new row before `slot` (where `find` said it belongs) and makes it alive. There is room for it.
-    pub fn insert(&mut self, slot: usize, row: RowId, values: &RowView<'_>) -> Result<(), Damage> {
+    pub(super) fn insert(&mut self, slot: usize, row: RowId, values: &RowView<'_>) -> Result<(), Damage> {
         self.reserve_heap(heap_bytes(values))?;
         let Header { rows, capacity, dense, first, .. } = self.view()?.header;
         let (slot, rows_after) = if dense {
@@ -524,7 +503,7 @@ impl<'a> LeafMut<'a> {
     }
 
     /// Gives a dead slot new values and makes it alive.
-    pub fn revive(&mut self, slot: usize, values: &RowView<'_>) -> Result<(), Damage> {
+    pub(super) fn revive(&mut self, slot: usize, values: &RowView<'_>) -> Result<(), Damage> {
         let columns: Vec<u16> = (0..self.layout.columns() as u16).collect();
         self.update(slot, &columns, values)?;
         self.set_bit(USED, slot, true)?;
@@ -532,7 +511,12 @@ impl<'a> LeafMut<'a> {
     }
 
     /// Replaces some columns of a slot; `values` has just those. There is room in the heap for their strings.
-    pub fn update(&mut self, slot: usize, columns: &[u16], values: &RowView<'_>) -> Result<(), Damage> {
+    pub(super) fn update(
+        &mut self,
+        slot: usize,
+        columns: &[u16],
+        values: &RowView<'_>,
+    ) -> Result<(), Damage> {
         for &column in columns {
             self.forget_string(slot, usize::from(column))?;
         }
@@ -544,12 +528,12 @@ impl<'a> LeafMut<'a> {
     }
 
     /// Marks a slot's row as there or deleted.
-    pub fn set_alive(&mut self, slot: usize, alive: bool) -> Result<(), Damage> {
+    pub(super) fn set_alive(&mut self, slot: usize, alive: bool) -> Result<(), Damage> {
         self.set_bit(ALIVE, slot, alive)
     }
 
     /// Takes a dead slot away for good; in a dense leaf only its strings go.
-    pub fn purge(&mut self, slot: usize) -> Result<(), Damage> {
+    pub(super) fn purge(&mut self, slot: usize) -> Result<(), Damage> {
         for column in 0..self.layout.columns() {
             self.forget_string(slot, column)?;
             self.set_bit(NULLS + column, slot, true)?;
@@ -570,7 +554,11 @@ impl<'a> LeafMut<'a> {
         let capacity = self.view()?.header.capacity;
         let at = ARRAYS + bitmap * capacity.div_ceil(8) + slot / 8;
         let byte = self.page.get_mut(at).ok_or(Damage("a bitmap leaves its page"))?;
-        if value { *byte |= 1 << (slot % 8) } else { *byte &= !(1 << (slot % 8)) }
+        if value {
+            *byte |= 1 << (slot % 8)
+        } else {
+            *byte &= !(1 << (slot % 8))
+        }
         Ok(())
     }
 
@@ -738,7 +726,13 @@ fn rebuild(
         return Err(Damage("rows do not fit the leaf they should"));
     }
     write_header(target, source.schema(), first, capacity, dense, size);
-    let rows = if slots.is_empty() { 0 } else if dense { span + 1 } else { slots.len() };
+    let rows = if slots.is_empty() {
+        0
+    } else if dense {
+        span + 1
+    } else {
+        slots.len()
+    };
     target[ROWS..ROWS + 2].copy_from_slice(&(rows as u16).to_le_bytes());
     let mut leaf = LeafMut { page: target, layout };
     leaf.copy_slots(source, slots, 0)
@@ -746,7 +740,7 @@ fn rebuild(
 
 /// Where to divide a leaf to make room for `incoming`. A row above all others gets a leaf for itself, so that
 /// ascending inserts leave full leaves behind.
-pub fn separator(leaf: &[u8], layout: &LeafLayout, incoming: RowId) -> Result<RowId, Damage> {
+pub(super) fn separator(leaf: &[u8], layout: &LeafLayout, incoming: RowId) -> Result<RowId, Damage> {
     let view = LeafView::new(leaf, layout)?;
     let rows = view.rows();
     if view.find(incoming).unwrap_or_else(|slot| slot) == rows {
@@ -756,7 +750,7 @@ pub fn separator(leaf: &[u8], layout: &LeafLayout, incoming: RowId) -> Result<Ro
 }
 
 /// Moves the rows from `separator` on from `left` to `right`; the tree headers are the caller's.
-pub fn split(
+pub(super) fn split(
     left: &mut [u8],
     right: &mut [u8],
     layout: &LeafLayout,
@@ -778,7 +772,7 @@ pub fn split(
 }
 
 /// Whether two neighbours have too few rows for two leaves.
-pub fn mergeable(left: &[u8], right: &[u8], layout: &LeafLayout) -> bool {
+pub(super) fn mergeable(left: &[u8], right: &[u8], layout: &LeafLayout) -> bool {
     let (Ok(left_view), Ok(right_view)) = (LeafView::new(left, layout), LeafView::new(right, layout)) else {
         return false;
     };
@@ -788,7 +782,7 @@ pub fn mergeable(left: &[u8], right: &[u8], layout: &LeafLayout) -> bool {
 }
 
 /// Moves all rows of `right` to the end of `left`.
-pub fn merge(left: &mut [u8], right: &[u8], layout: &LeafLayout) -> Result<(), Damage> {
+pub(super) fn merge(left: &mut [u8], right: &[u8], layout: &LeafLayout) -> Result<(), Damage> {
     let source = left.to_vec();
     let low = LeafView::new(&*source, layout)?;
     let high = LeafView::new(right, layout)?;

@@ -197,7 +197,7 @@ struct HotLeaf<'t> {
 
 impl Leaf for HotLeaf<'_> {
     fn init(&self, leaf: &mut WriteGuard<'_>) -> Result<(), Damage> {
-        let first = Fences::of(&**leaf).lower;
+        let first = Fences::of(&**leaf).first;
         leaf::init(leaf, &self.table.layout, self.table.def.schema, first, self.heap);
         Ok(())
     }

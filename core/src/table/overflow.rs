@@ -16,7 +16,7 @@ use crate::pager::{Attempt, Pager, Restart};
 use crate::transaction::{Change, Transaction};
 
 /// Strings up to this many bytes are stored in their leaf.
-pub const MAX_INLINE: usize = 2048;
+pub(super) const MAX_INLINE: usize = 2048;
 /// The longest string.
 pub const MAX_VALUE: usize = 64 << 20;
 
@@ -48,12 +48,7 @@ pub(super) fn write(store: &Store, tx: &Transaction, object: ObjectId, bytes: &[
     })
 }
 
-fn write_chain(
-    store: &Store,
-    object: ObjectId,
-    bytes: &[u8],
-    begun: impl Fn(PageId),
-) -> Result<OverflowRef> {
+fn write_chain(store: &Store, object: ObjectId, bytes: &[u8], begun: impl Fn(PageId)) -> Result<OverflowRef> {
     check_length(bytes.len())?;
     let length = u32::try_from(bytes.len()).expect("checked against the limit");
     let mut first = None;

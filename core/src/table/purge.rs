@@ -57,13 +57,11 @@ impl Store {
                     table.indexes().iter().find(|other| other.def.object == *index).cloned()
                 });
                 match (table, index) {
-                    (Some(table), Some(index)) => {
-                        self.attempt(|| {
-                            table.remove_dead_entry(self, &index, *row, key)?;
-                            done();
-                            Ok(())
-                        })
-                    }
+                    (Some(table), Some(index)) => self.attempt(|| {
+                        table.remove_dead_entry(self, &index, *row, key)?;
+                        done();
+                        Ok(())
+                    }),
                     (_, _) => self.nothing_left(done),
                 }
             }
@@ -194,7 +192,8 @@ impl Table {
         let layout = self.layout().project(&[column]);
         let mut null = Vec::new();
         layout.writer(&mut null).null(0);
-        let forgotten = LeafMut::new(&mut guard, &self.layout).update(slot, &[column], &view_of(&layout, &null)?);
+        let forgotten =
+            LeafMut::new(&mut guard, &self.layout).update(slot, &[column], &view_of(&layout, &null)?);
         forgotten.map_err(|damage| corrupt(page, damage))
     }
 

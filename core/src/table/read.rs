@@ -6,7 +6,7 @@
 use super::index::{Index, KeyError};
 use super::leaf::LeafView;
 use super::{Store, Table, corrupt, overflow, versions_of_read, view_of};
-use crate::btree::{NextLeaf, PageBytes};
+use crate::btree::NextLeaf;
 use crate::codec::row::{Cell, RowLayout, RowView};
 use crate::error::Result;
 use crate::ids::{PageId, RowId};
@@ -268,9 +268,8 @@ impl Table {
                     let (row, start) = (leaf.row_id(slot), bytes.len());
                     let wanted = row >= from;
                     if wanted
-                        && self.copy_visible(
-                            store, view, &guard, &leaf, slot, columns, &projected, &mut bytes,
-                        )?
+                        && self
+                            .copy_visible(store, view, &guard, &leaf, slot, columns, &projected, &mut bytes)?
                     {
                         rows.push((row, start, bytes.len()));
                     }

@@ -28,7 +28,6 @@ impl Table {
         let mut report = TableReport::default();
         let tree = self.tree.check(store.pager(), &self.leaves(store, 0))?;
         report.pages.extend(tree.pages);
-        report.problems.extend(tree.problems.iter().map(|problem| format!("rows: {problem}")));
         let mut entries: Vec<HashSet<Vec<u8>>> = vec![HashSet::new(); self.indexes().len()];
         let mut next = Some(None);
         while let Some(place) = next {
@@ -38,7 +37,6 @@ impl Table {
             let name = &index.def.name;
             let tree = index.tree.check(store.pager())?;
             report.pages.extend(tree.pages);
-            report.problems.extend(tree.problems.iter().map(|problem| format!("index \"{name}\": {problem}")));
             let mut cursor = index.tree.cursor(KeyRange::all(), Direction::Forward);
             while let Some(entry) = cursor.next(store.pager())? {
                 if !expected.remove(entry.key) && entry.clean {
@@ -74,7 +72,8 @@ impl Table {
             let view = self.view(&guard, page)?;
             for slot in 0..view.rows() {
                 for &column in &self.all_columns {
-                    let cell = view.cell(slot, usize::from(column)).map_err(|damage| corrupt(page, damage))?;
+                    let cell =
+                        view.cell(slot, usize::from(column)).map_err(|damage| corrupt(page, damage))?;
                     if let Cell::Overflow(value) = cell {
                         long.push(value);
                     }

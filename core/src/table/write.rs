@@ -16,10 +16,8 @@ use crate::btree::KeyRange;
 use crate::codec::row::{Cell, RowView};
 use crate::error::{DataError, Result, StorageError, TransactionError};
 use crate::ids::{RowId, TransactionId};
-use crate::pager::{Attempt, Restart, WriteGuard};
-use crate::transaction::{
-    Change, Effect, Garbage, Isolation, RowLockMode, StampState, Transaction,
-};
+use crate::pager::{Attempt, WriteGuard};
+use crate::transaction::{Change, Effect, Garbage, Isolation, RowLockMode, StampState, Transaction};
 use crate::types::Scalar;
 use std::sync::Arc;
 
@@ -405,7 +403,14 @@ impl Table {
     }
 
     /// Makes the undo record of a change just made to a leaf.
-    fn record(&self, store: &Store, tx: &Transaction, guard: &mut WriteGuard<'_>, row: RowId, change: Change) {
+    fn record(
+        &self,
+        store: &Store,
+        tx: &Transaction,
+        guard: &mut WriteGuard<'_>,
+        row: RowId,
+        change: Change,
+    ) {
         let record = tx.push_undo(self.def.object, row, change);
         store.versions_for(guard).push(record);
     }
@@ -601,9 +606,7 @@ impl Table {
         let view = self.view(&guard, guard.page_id())?;
         let Ok(slot) = view.find(row) else { return Ok(Probe::Dead) };
         let versions = super::versions_of_read(&guard);
-        if let Some(writer) =
-            versions.and_then(|v| v.writer(row, tx.id(), store.transactions().statuses()))
-        {
+        if let Some(writer) = versions.and_then(|v| v.writer(row, tx.id(), store.transactions().statuses())) {
             // Only a version with this key can make the wait worth while.
             let chain = Versions::new(self, &view, slot, versions.and_then(|v| v.newest(row)).cloned());
             return Ok(if chain.any_has(store, index, entry)? { Probe::Busy(writer) } else { Probe::Dead });

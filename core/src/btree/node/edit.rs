@@ -5,8 +5,9 @@
 
 use super::super::bytes::{Damage, child_bytes, common_prefix, put, shift, shortest_separator};
 use super::{
-    BODY, BOUNDED, CHILD, COUNT, FLAGS, HEAP_TOP, HINT_COUNT, HINTS, INNER, LOWER_LEN, MARKS, MAY_HOLD_DEAD, NEXT, Node,
-    PREFIX_LEN, RUN_DOWN, RUN_UP, SLOT, SLOTS, UPPER_LEN, WASTE, capacity, head_of, hint_distance,
+    BODY, BOUNDED, CHILD, COUNT, FLAGS, HEAP_TOP, HINT_COUNT, HINTS, INNER, LOWER_LEN, MARKS, MAY_HOLD_DEAD,
+    NEXT, Node, PREFIX_LEN, RUN_DOWN, RUN_UP, SLOT, SLOTS, UPPER_LEN, WASTE, capacity, head_of,
+    hint_distance,
 };
 use crate::btree::bytes::PageBytes;
 use crate::btree::structure::Split;
@@ -269,11 +270,13 @@ impl Node<'_, [u8]> {
             return Ok(Split { at, separator: self.key(at) });
         }
         let Some(last) = count.checked_sub(1) else { return Err(Damage("an empty leaf is full")) };
-        let between = |at: usize| Split { at, separator: shortest_separator(&self.key(at - 1), &self.key(at)) };
+        let between =
+            |at: usize| Split { at, separator: shortest_separator(&self.key(at - 1), &self.key(at)) };
         let at = self.search(key).at;
         if at == count && (up || count == 1) {
             let separator = shortest_separator(&self.key(last), key);
-            let fits = count == 1 || self.used_between(&self.lower(), Some(&separator)) <= capacity(self.0.len());
+            let fits =
+                count == 1 || self.used_between(&self.lower(), Some(&separator)) <= capacity(self.0.len());
             return Ok(if fits { Split { at, separator } } else { between(last) });
         }
         if at == 0 && (down || count == 1) {

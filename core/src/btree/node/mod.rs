@@ -35,7 +35,7 @@ mod tests;
 use super::LeafStamp;
 use super::bytes::{Damage, PageBytes, common_prefix};
 use crate::ids::PageId;
-use crate::pager::HEADER_SIZE;
+use crate::pager::space::HEADER_SIZE;
 use std::cmp::Ordering;
 
 pub(super) use edit::{NodeMut, Shape};
@@ -330,9 +330,10 @@ impl<'a, P: PageBytes + ?Sized> Node<'a, P> {
         let (mut low, mut high) = self.hinted(head, count);
         while low < high {
             let middle = low + (high - low) / 2;
-            let order = self.head(middle).cmp(&head).then_with(|| {
-                self.0.compare(self.offset(middle) + value, self.suffix_len(middle), suffix)
-            });
+            let order = self
+                .head(middle)
+                .cmp(&head)
+                .then_with(|| self.0.compare(self.offset(middle) + value, self.suffix_len(middle), suffix));
             match order {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
@@ -399,17 +400,26 @@ fn hint_distance(count: usize) -> Option<usize> {
 impl Node<'_, [u8]> {
     /// Verifies every invariant of the node's own bytes.
     pub(super) fn check(self) -> Result<(), Damage> {
-        let verify = |holds: bool, otherwise: &'static str| if holds { Ok(()) } else { Err(Damage(otherwise)) };
+        let verify =
+            |holds: bool, otherwise: &'static str| if holds { Ok(()) } else { Err(Damage(otherwise)) };
         let count = self.count();
         verify(usize::from(self.0.u16(COUNT)) == count, "a node has more entries than fit a page")?;
         let (lower, upper) = (self.lower(), self.upper());
-        verify(self.lower_len() + self.upper_len() <= capacity(self.0.size()), "a node's fences leave the page")?;
+        verify(
+            self.lower_len() + self.upper_len() <= capacity(self.0.size()),
+            "a node's fences leave the page",
+        )?;
         match &upper {
             Some(upper) => {
                 verify(lower < *upper, "a node's lower fence is not below its upper one")?;
-                verify(self.prefix_len() == common_prefix(&lower, upper), "a node's prefix is not its fences'")?;
+                verify(
+                    self.prefix_len() == common_prefix(&lower, upper),
+                    "a node's prefix is not its fences'",
+                )?;
             }
-            None => verify(self.prefix_len() == 0 && self.upper_len() == 0, "an unbounded node has a prefix")?,
+            None => {
+                verify(self.prefix_len() == 0 && self.upper_len() == 0, "an unbounded node has a prefix")?
+            }
         }
         let top = usize::try_from(self.0.u32(HEAP_TOP)).unwrap_or(usize::MAX);
         let heap_end = self.upper_at();
