@@ -14,6 +14,7 @@ use crate::ids::Lsn;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::vfs::Vfs;
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ impl Waiter {
 /// A thread that holds one must not ask for another, since both may wait for the first to be used.
 pub struct Reservation<'a> {
     wal: &'a Wal,
-    left: u64,
+    left: Cell<u64>,
 }
 
 impl Reservation<'_> {
@@ -98,13 +99,14 @@ impl Reservation<'_> {
     ///
     /// # Errors
     /// `Poisoned`.
-    pub fn append(&mut self, parts: &[&[u8]]) -> Result<Lsn> {
+    pub fn append(&self, parts: &[&[u8]]) -> Result<Lsn> {
         let payload = payload_length(parts)?;
         let claim = self.wal.claim(payload);
         let mut queue = self.wal.queue.lock();
         self.wal.check_poison()?;
-        let excess = claim.saturating_sub(self.left);
-        self.left -= claim - excess;
+        let left = self.left.get();
+        let excess = claim.saturating_sub(left);
+        self.left.set(left.saturating_sub(claim));
         queue.claimed += excess;
         queue.room -= excess.cast_signed();
         queue.queued_claims += claim;
@@ -114,8 +116,9 @@ impl Reservation<'_> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        if self.left > 0 {
-            self.wal.queue.lock().give_back(self.left, self.left);
+        let left = self.left.get();
+        if left > 0 {
+            self.wal.queue.lock().give_back(left, left);
         }
         // Used up or not: who waits may now have something to flush.
         self.wal.room_freed.notify_all();
@@ -232,7 +235,7 @@ impl Wal {
             if fits && queue.room >= claim.cast_signed() {
                 queue.claimed += claim;
                 queue.room -= claim.cast_signed();
-                return Ok(Reservation { wal: self, left: claim });
+                return Ok(Reservation { wal: self, left: Cell::new(claim) });
             }
             if fits {
                 drop(queue);

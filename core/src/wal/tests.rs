@@ -172,7 +172,7 @@ fn concurrent_appenders_and_flushers() {
 fn a_reservation_holds_and_returns_room() {
     let vfs = MemoryVfs::new();
     let wal = create(&vfs, 1, Lsn(0), SMALL);
-    let mut first = wal.reserve(SMALL.ring_bytes / 2).unwrap();
+    let first = wal.reserve(SMALL.ring_bytes / 2).unwrap();
     std::thread::scope(|scope| {
         // Does not fit beside the first; goes on once that is used and helps to flush it.
         let second = scope.spawn(|| wal.reserve(SMALL.ring_bytes * 2 / 3).unwrap().append(&[b"second"]));
@@ -183,7 +183,7 @@ fn a_reservation_holds_and_returns_room() {
     });
     let unused = wal.reserve(SMALL.ring_bytes * 10).unwrap();
     drop(unused);
-    let mut exceeded = wal.reserve(1).unwrap();
+    let exceeded = wal.reserve(1).unwrap();
     for n in 0..200 {
         exceeded.append(&[&record(n, 1000)]).unwrap();
     }

@@ -131,7 +131,7 @@ fn concurrent_commits_survive_a_crash_anywhere() {
                     let payload = record(thread * 100 + n, 40 * (n as usize + 1) % 700);
                     let end = {
                         // Like a commit mutex: the order of positions is the order of the list.
-                        let mut reservation = wal.reserve(payload.len()).unwrap();
+                        let reservation = wal.reserve(payload.len()).unwrap();
                         let mut promises = promises.lock().unwrap();
                         let end = reservation.append(&[&payload]).unwrap();
                         promises.appended.push((end, payload));
