@@ -6,7 +6,9 @@
 #![deny(unsafe_code)]
 
 pub mod btree;
+pub mod checkpoint;
 pub mod codec;
+pub mod engine;
 pub mod error;
 pub mod ids;
 pub mod memory;

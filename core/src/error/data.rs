@@ -11,6 +11,12 @@ pub enum DataError {
         /// The index or constraint.
         constraint: String,
     },
+    /// Rows that a unique index cannot be made over.
+    #[error("could not create unique index \"{index}\"")]
+    DuplicateKeys {
+        /// The index.
+        index: String,
+    },
     /// NULL where none may be.
     #[error("null value in column \"{column}\" of relation \"{relation}\" violates not-null constraint")]
     NotNullViolation {
@@ -76,7 +82,7 @@ impl DataError {
 
     pub(super) fn sqlstate(&self) -> SqlState {
         match self {
-            Self::UniqueViolation { .. } => SqlState::UNIQUE_VIOLATION,
+            Self::UniqueViolation { .. } | Self::DuplicateKeys { .. } => SqlState::UNIQUE_VIOLATION,
             Self::NotNullViolation { .. } => SqlState::NOT_NULL_VIOLATION,
             Self::OutOfRange { .. }
             | Self::TextOutOfRange { .. }

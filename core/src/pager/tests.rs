@@ -67,6 +67,7 @@ fn finish(pager: &Pager, epoch: crate::ids::Epoch) -> crate::error::Result<()> {
         domains: BlobRef::EMPTY,
         catalog_root: 0,
         wal_start: Lsn(0),
+        wal_salt: 0,
         commit_ts: Timestamp(0),
         clean: false,
     })

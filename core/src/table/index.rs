@@ -61,7 +61,8 @@ impl From<Restart> for KeyError {
 }
 
 impl Index {
-    pub(super) fn new(def: IndexDef, tree: IndexTree, table: &TableDef) -> Self {
+    /// An index whose entries are in `tree`.
+    pub fn new(def: IndexDef, tree: IndexTree, table: &TableDef) -> Self {
         let id_bytes = match table.row_key {
             RowKey::Hidden => 6,
             RowKey::Column(_) => 8,
@@ -120,6 +121,16 @@ impl Index {
     /// The key part of an entry, without the row id.
     pub fn key_of<'e>(&self, entry: &'e [u8]) -> &'e [u8] {
         &entry[..entry.len().saturating_sub(self.id_bytes)]
+    }
+
+    /// Whether a column of a key is NULL, which makes it differ from every other key.
+    pub(super) fn has_null(&self, mut key: &[u8]) -> Result<bool> {
+        for indexed in &self.def.columns {
+            if indexed.key.decode(&mut key)?.is_null() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The row that an entry belongs to.

@@ -19,6 +19,8 @@
 //! 4. Replay needs no versions: it applies committed effects one after the other.
 
 mod bulk;
+mod ddl;
+mod def;
 mod index;
 mod leaf;
 mod overflow;
@@ -41,12 +43,12 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use index::{Index, IndexColumn, IndexDef};
 pub use overflow::{MAX_VALUE, check_length};
 pub use verify::TableReport;
-pub use write::Written;
+pub use write::{Suspect, Written};
 
 const KEY_LATCHES: usize = 1024;
 /// Hidden row ids have 48 bits.
@@ -255,6 +257,13 @@ fn versions_of_mut<'g>(guard: &'g mut WriteGuard<'_>) -> Option<&'g mut VersionM
     guard.side_mut().as_mut().and_then(|side| side.downcast_mut())
 }
 
+/// A table as it was at a cut's barrier.
+pub(crate) struct TableAtCut {
+    pub(crate) table: Arc<Table>,
+    pub(crate) next_row: u64,
+    pub(crate) indexes: Arc<[Arc<Index>]>,
+}
+
 /// What the tables of a database share.
 pub struct Store {
     pager: Pager,
@@ -266,6 +275,7 @@ pub struct Store {
     versioned: Mutex<Vec<PageId>>,
     /// One collector at a time.
     collector: Mutex<()>,
+    next_object: AtomicU32,
 }
 
 impl Store {
@@ -279,6 +289,7 @@ impl Store {
             key_hasher: RandomState::new(),
             versioned: Mutex::new(Vec::new()),
             collector: Mutex::new(()),
+            next_object: AtomicU32::new(0),
         }
     }
 
@@ -306,8 +317,35 @@ impl Store {
         self.tables.read().values().cloned().collect()
     }
 
+    /// An id that no object has had.
+    pub fn allocate_object(&self) -> ObjectId {
+        ObjectId(self.next_object.fetch_add(1, Ordering::AcqRel))
+    }
+
+    /// The id that the next object gets.
+    pub fn next_object(&self) -> u32 {
+        self.next_object.load(Ordering::Acquire)
+    }
+
+    /// Ids below `next` are taken.
+    pub fn set_next_object(&self, next: u32) {
+        self.next_object.fetch_max(next, Ordering::AcqRel);
+    }
+
+    /// All tables as they are now, for a cut. Called inside the barrier.
+    pub(crate) fn tables_at_cut(&self) -> Vec<TableAtCut> {
+        let tables = self.tables.read();
+        let at_cut = |table: &Arc<Table>| TableAtCut {
+            table: Arc::clone(table),
+            next_row: table.next_row(),
+            indexes: table.indexes(),
+        };
+        tables.values().map(at_cut).collect()
+    }
+
     /// Opens a table, or replaces what was known of it.
     pub fn add_table(&self, table: Arc<Table>) {
+        self.set_next_object(table.def.object.0.saturating_add(1));
         self.tables.write().insert(table.def.object, table);
     }
 

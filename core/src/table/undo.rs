@@ -23,7 +23,7 @@ enum Step {
 
 impl UndoTarget for Store {
     fn undo(&self, record: &Arc<UndoRecord>, log: &UndoLog) -> Result<()> {
-        self.take_back(record, Some(record), || log.pop())
+        self.take_back(record.object, record.row, &record.change, Some(record), || log.pop())
     }
 }
 
@@ -32,21 +32,23 @@ impl Store {
     /// record where version maps know it, which they do not after a restart.
     pub(crate) fn take_back(
         &self,
-        record: &UndoRecord,
+        object: ObjectId,
+        row: RowId,
+        change: &Change,
         link: Option<&Arc<UndoRecord>>,
         done: impl Fn(),
     ) -> Result<()> {
-        match &record.change {
+        match change {
             Change::Overflow { first } => overflow::free(self, *first, || {
                 done();
                 Ok(())
             }),
-            Change::Create => self.drop_object(record.object, done),
+            Change::Create => self.drop_object(object, done),
             Change::Fill { last } => {
-                self.table(record.object)?.take_fill_back(self, record.row, *last, link, done)
+                self.table(object)?.take_fill_back(self, row, *last, link, done)
             }
             Change::Insert | Change::Revive { .. } | Change::Delete | Change::Update { .. } => {
-                self.table(record.object)?.take_row_back(self, record.row, &record.change, link, done)
+                self.table(object)?.take_row_back(self, row, change, link, done)
             }
         }
     }

@@ -53,6 +53,12 @@ pub struct Suspect {
     key: Box<[u8]>,
 }
 
+impl Suspect {
+    pub(super) fn new(index: &Arc<Index>, key: &[u8]) -> Self {
+        Self { index: Arc::clone(index), key: key.into() }
+    }
+}
+
 impl PartialEq for Index {
     fn eq(&self, other: &Self) -> bool {
         self.def == other.def
@@ -290,6 +296,11 @@ impl Table {
                 Err(KeyError::TooLong(length)) => return Err(index.too_long(store, length)),
             }
         }
+    }
+
+    /// The error of a table whose columns alone do not fit a page.
+    pub(super) fn too_wide(&self, store: &Store) -> crate::Error {
+        self.too_big(store, self.layout().columns().iter().map(|ty| ty.width()).sum())
     }
 
     fn too_big(&self, store: &Store, size: usize) -> crate::Error {
@@ -587,7 +598,7 @@ impl Table {
                 }
             }
             if met {
-                suspects.push(Suspect { index: Arc::clone(index), key: key.into() });
+                suspects.push(Suspect::new(index, key));
             }
             return index.add(store, entry);
         }

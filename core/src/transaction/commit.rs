@@ -76,6 +76,14 @@ impl CommitOrder {
         }
     }
 
+    /// Goes on after the commit `newest`, which recovery found. Before the first transaction.
+    pub fn start_after(&self, newest: Timestamp) {
+        let mut order = self.order.lock();
+        order.last = order.last.max(newest);
+        self.snapshots.publish(order.last);
+        self.snapshots.made_durable(order.last);
+    }
+
     /// Commits `id`. `log` appends the redo, told the timestamp, and returns its end; what it checks and what
     /// it copies happens inside the commit mutex, so it must be short and must not wait.
     ///

@@ -492,7 +492,7 @@ impl Transaction {
         let commits = &self.shared.commits;
         match self.shared.log.get() {
             Some(log) => {
-                let mut space = log.reserve(header(Timestamp(0)).len() + self.redo.len())?;
+                let space = log.reserve(header(Timestamp(0)).len() + self.redo.len())?;
                 commits.commit(writer.id, |ts| {
                     let end = space.append(&[&header(ts), &self.redo])?;
                     self.shared.add_garbage(ts, garbage);

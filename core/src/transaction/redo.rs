@@ -10,7 +10,9 @@
 //!   1 insert     payload: the row
 //!   2 update     payload: columns u16, each column u16, then their values as a row
 //!   3 delete     no payload
-//!   4 truncate   no payload: the object's rows are gone
+//!   4 create table   payload: its definition
+//!   5 create index   payload: its definition; the object is its table
+//!   6 drop           no payload
 //! ```
 //! Numbers are little-endian. Rows are in the form of `codec::row`; long values are in them whole. There are no page
 //! numbers, no SQL, no index entries: applying the same effects to the same rows gives the same database anywhere.
@@ -26,7 +28,9 @@ const ABORT: u8 = 4;
 const INSERT: u8 = 1;
 const UPDATE: u8 = 2;
 const DELETE: u8 = 3;
-const TRUNCATE: u8 = 4;
+const CREATE_TABLE: u8 = 4;
+const CREATE_INDEX: u8 = 5;
+const DROP: u8 = 6;
 
 const EFFECT_HEADER: usize = 22;
 
@@ -64,10 +68,24 @@ pub enum Effect<'a> {
         /// Its id.
         row: RowId,
     },
-    /// All rows gone.
-    Truncate {
-        /// The table.
+    /// A new table.
+    CreateTable {
+        /// Its id.
         table: ObjectId,
+        /// What it is, as `table` encodes it.
+        definition: &'a [u8],
+    },
+    /// A new index over the rows that are there.
+    CreateIndex {
+        /// Its table.
+        table: ObjectId,
+        /// What it is, as `table` encodes it.
+        definition: &'a [u8],
+    },
+    /// A table with its indexes, or an index, gone.
+    Drop {
+        /// Which.
+        object: ObjectId,
     },
 }
 
@@ -95,7 +113,15 @@ impl Effect<'_> {
                 out.extend_from_slice(values);
             }
             Self::Delete { table, row } => header(DELETE, table, row, 0, 0),
-            Self::Truncate { table } => header(TRUNCATE, table, RowId(0), 0, 0),
+            Self::CreateTable { table, definition } => {
+                header(CREATE_TABLE, table, RowId(0), 0, definition.len());
+                out.extend_from_slice(definition);
+            }
+            Self::CreateIndex { table, definition } => {
+                header(CREATE_INDEX, table, RowId(0), 0, definition.len());
+                out.extend_from_slice(definition);
+            }
+            Self::Drop { object } => header(DROP, object, RowId(0), 0, 0),
         }
     }
 }
@@ -136,7 +162,9 @@ impl<'a> Effects<'a> {
                 Effect::Update { table, row, schema, columns, values }
             }
             DELETE => Effect::Delete { table, row },
-            TRUNCATE => Effect::Truncate { table },
+            CREATE_TABLE => Effect::CreateTable { table, definition: payload },
+            CREATE_INDEX => Effect::CreateIndex { table, definition: payload },
+            DROP => Effect::Drop { object: table },
             _ => return Err(damaged("unknown effect").into()),
         })
     }
@@ -283,7 +311,9 @@ mod tests {
                 values: b"x",
             },
             Effect::Delete { table: ObjectId(8), row: RowId(u64::MAX) },
-            Effect::Truncate { table: ObjectId(9) },
+            Effect::CreateTable { table: ObjectId(9), definition: b"t" },
+            Effect::CreateIndex { table: ObjectId(9), definition: b"" },
+            Effect::Drop { object: ObjectId(9) },
         ];
         let mut buffer = Vec::new();
         effects.iter().for_each(|effect| effect.encode(&mut buffer));

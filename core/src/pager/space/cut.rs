@@ -31,6 +31,8 @@ pub struct Cut {
     pub catalog_root: u64,
     /// Where replay of the log starts.
     pub wal_start: Lsn,
+    /// The salt of the log that holds that position.
+    pub wal_salt: u64,
     /// No later commit is in the cut.
     pub commit_ts: Timestamp,
     /// The database is being closed and its log is not needed.
@@ -134,6 +136,7 @@ impl Space {
         superblock.cut_state = cut.cut_state;
         superblock.catalog_root = cut.catalog_root;
         superblock.wal_start = cut.wal_start;
+        superblock.wal_salt = cut.wal_salt;
         superblock.commit_ts = cut.commit_ts;
         superblock.clean = cut.clean;
         superblock.page_map = page_map.root();

@@ -31,7 +31,7 @@
 //!    216     24  cut state: blob reference
 //!    240      8  catalog root, a logical page id
 //!    248      8  log position from which recovery replays
-//!    256      8  salt of the log segment that holds it         (reserved)
+//!    256      8  salt of the log that holds it
 //!    264      8  commit timestamp high-water mark
 //!    272      4  bit 0: closed cleanly, the log is not needed
 //!    512      4  cipher id, 0 = none                           (reserved)
@@ -97,6 +97,8 @@ pub struct Superblock {
     pub catalog_root: u64,
     /// Replay of the log starts here.
     pub wal_start: Lsn,
+    /// The salt of the log that holds that position.
+    pub wal_salt: u64,
     /// No later commit is in the cut.
     pub commit_ts: Timestamp,
     /// The database was closed after this cut and the log is not needed.
@@ -139,6 +141,7 @@ impl Superblock {
             cut_state: BlobRef::EMPTY,
             catalog_root: 0,
             wal_start: Lsn(0),
+            wal_salt: 0,
             commit_ts: Timestamp(0),
             clean: false,
             page_map: Root::EMPTY,
@@ -171,6 +174,7 @@ impl Superblock {
         put(216, &self.cut_state.to_bytes());
         put(240, &self.catalog_root.to_le_bytes());
         put(248, &self.wal_start.0.to_le_bytes());
+        put(256, &self.wal_salt.to_le_bytes());
         put(264, &self.commit_ts.0.to_le_bytes());
         put(272, &u32::from(self.clean).to_le_bytes());
         let crc = crc32c(&image[..CRC_AT]);
@@ -197,6 +201,7 @@ impl Superblock {
             cut_state: BlobRef::from_bytes(&b[216..240]),
             catalog_root: u64_at(b, 240),
             wal_start: Lsn(u64_at(b, 248)),
+            wal_salt: u64_at(b, 256),
             commit_ts: Timestamp(u64_at(b, 264)),
             clean: u32_at(b, 272) & 1 != 0,
             page_map: Root { entry: Entry::from_bytes(&b[96..112]), depth: b[128] },

@@ -63,6 +63,20 @@ impl fmt::Display for Problem {
 }
 
 impl Space {
+    /// Every logical page of the durable cut.
+    ///
+    /// # Errors
+    /// I/O errors and damage of the page map.
+    pub fn live_pages(&self) -> Result<Vec<PageId>> {
+        let mut pages = Vec::new();
+        for id in 1..self.superblock().next_page_id {
+            if self.lookup(PageId(id))?.is_some() {
+                pages.push(PageId(id));
+            }
+        }
+        Ok(pages)
+    }
+
     /// Reads everything the durable cut refers to and reports what is damaged, leaked (marked in the free map but
     /// not reached), unmarked or referred to twice. Cuts wait meanwhile; other work goes on.
     ///

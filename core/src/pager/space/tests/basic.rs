@@ -212,6 +212,7 @@ fn placed(epoch: u64, changes: impl Iterator<Item = (PageId, Option<PhysicalPage
         domains: BlobRef::EMPTY,
         catalog_root: 0,
         wal_start: Lsn(0),
+        wal_salt: 0,
         commit_ts: Timestamp(0),
         clean: false,
     }

@@ -136,6 +136,7 @@ impl Driver {
             domains: self.space.write_blob(b"domains")?,
             catalog_root: epoch.0 + 3,
             wal_start: Lsn(epoch.0 + 100),
+            wal_salt: 0,
             commit_ts: Timestamp(epoch.0 + 10),
             clean: false,
         })

@@ -1,0 +1,196 @@
+//! A database that is open: its files, its log, and what all sessions share.
+//!
+//! ```text
+//! open:   lock the file -> superblock -> pool -> recovery -> new log -> cut
+//! run:    sessions write through `table::Store`; the collector clears up; a cut when the log has grown
+//! close:  cut without open transactions -> log removed -> lock given back
+//! ```
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use crate::checkpoint::{Checkpointer, FIRST_OBJECT, recover};
+use crate::error::{Result, StorageError};
+use crate::ids::Timestamp;
+use crate::memory::Budget;
+use crate::pager::space::{Report, Space};
+use crate::pager::{Clock as SecondChance, Eviction, MIN_FRAMES, Pager};
+use crate::table::Store;
+use crate::transaction::{Durability, Participant, Transactions};
+use crate::vfs::{Clock, Rng, Vfs};
+use crate::wal::{Wal, WalOptions};
+use files::Files;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a database is opened.
+pub struct EngineOptions {
+    /// The page size of a database that is made, in bytes.
+    pub page_size: u32,
+    /// The largest pool, in frames.
+    pub frames: usize,
+    /// Memory for everything, in bytes.
+    pub memory_limit: u64,
+    /// Which page leaves memory.
+    pub eviction: Box<dyn Eviction>,
+    /// How the log is kept.
+    pub wal: WalOptions,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives random bits.
+    pub rng: Arc<dyn Rng>,
+}
+
+impl EngineOptions {
+    /// Pages of 16 KiB, a pool of `memory_limit` at most.
+    pub fn new(memory_limit: u64, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
+        let page_size = 16 << 10;
+        let frames = usize::try_from(memory_limit / u64::from(page_size)).unwrap_or(usize::MAX);
+        Self {
+            page_size,
+            frames: frames.max(MIN_FRAMES),
+            memory_limit,
+            eviction: Box::new(SecondChance::default()),
+            wal: WalOptions::default(),
+            clock,
+            rng,
+        }
+    }
+}
+
+/// What a check of the whole database found.
+#[derive(Clone, Debug, Default)]
+pub struct CheckReport {
+    /// Rows in all tables.
+    pub rows: u64,
+    /// Pages in use.
+    pub pages: u64,
+    /// What is wrong, in words.
+    pub problems: Vec<String>,
+}
+
+/// An open database.
+pub struct Engine {
+    store: Store,
+    log: Arc<Wal>,
+    salt: u64,
+    checkpointer: Checkpointer,
+    files: Files,
+}
+
+impl Engine {
+    /// Opens the database at `path`, or makes it.
+    ///
+    /// # Errors
+    /// 55006 when another process has it; XX001 when it is damaged; I/O errors.
+    pub fn open(vfs: &Arc<dyn Vfs>, path: &Path, options: EngineOptions) -> Result<Self> {
+        let files = Files::open(Arc::clone(vfs), path)?;
+        let mut random = [0; 24];
+        options.rng.fill(&mut random);
+        let (uuid, salt) = random.split_at(16);
+        let uuid = uuid.first_chunk().copied().unwrap_or_default();
+        let salt = u64::from_le_bytes(salt.first_chunk().copied().unwrap_or_default());
+        let budget = Budget::new(options.memory_limit);
+        let (space, superblock, fresh) = if files.is_empty()? {
+            let space = Space::create(path, files.data(), options.page_size, uuid)?;
+            files.sync_folder()?;
+            let superblock = space.superblock();
+            (space, superblock, true)
+        } else {
+            let (space, superblock) = Space::open(path, files.data())?;
+            (space, superblock, false)
+        };
+        let pager = Pager::new(space, options.frames, &budget, options.eviction)?;
+        // A database that was never cut has neither pages nor a log.
+        let never_cut = fresh || superblock.epoch.0 == 1;
+        let newest = superblock.commit_ts;
+        let transactions =
+            Arc::new(Transactions::new(newest, Durability::Logged, Arc::clone(&options.clock)));
+        let store = Store::new(pager, Arc::clone(&transactions));
+        store.set_next_object(FIRST_OBJECT.0);
+        let (commit_ts, start) = if never_cut {
+            (Timestamp(0), superblock.wal_start)
+        } else {
+            let recovered = recover(&store, &superblock, vfs, files.log_folder())?;
+            (recovered.commit_ts, recovered.end)
+        };
+        transactions.commits().start_after(commit_ts);
+        let log = Arc::new(Wal::create(Arc::clone(vfs), files.log_folder(), salt, start, options.wal)?);
+        transactions.set_log(Arc::clone(&log));
+        let engine = Self { store, log, salt, checkpointer: Checkpointer::default(), files };
+        engine.checkpoint()?;
+        Ok(engine)
+    }
+
+    /// The tables and the transactions.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A new session's part in transactions.
+    pub fn participant(&self) -> Participant {
+        self.store.transactions().participant()
+    }
+
+    /// Makes the state at a moment after the call durable in the database file.
+    ///
+    /// # Errors
+    /// As [`Checkpointer::cut`].
+    pub fn checkpoint(&self) -> Result<()> {
+        self.checkpointer.cut(&self.store, (&self.log, self.salt), false)
+    }
+
+    /// Whether an I/O failure stopped the database.
+    pub fn is_stopped(&self) -> bool {
+        self.log.poisoned() || self.store.pager().space().is_poisoned()
+    }
+
+    /// Verifies the durable file and, against it, every table. Nothing may be open.
+    ///
+    /// # Errors
+    /// I/O errors and damage that hides the rest.
+    pub fn check(&self) -> Result<CheckReport> {
+        while self.store.collect_garbage(usize::MAX)? > 0 {}
+        self.checkpoint()?;
+        let Report { problems, .. } = self.store.pager().space().verify()?;
+        let mut report = CheckReport::default();
+        report.problems.extend(problems.iter().map(|problem| format!("{problem:?}")));
+        let mut reached = HashSet::new();
+        for table in self.store.tables() {
+            let found = table.verify(&self.store)?;
+            report.rows += found.rows;
+            report.problems.extend(found.problems);
+            for page in found.pages {
+                if !reached.insert(page) {
+                    report.problems.push(format!("page {page} belongs to two structures"));
+                }
+            }
+        }
+        report.pages = reached.len() as u64;
+        for page in self.store.pager().space().live_pages()? {
+            if !reached.contains(&page) {
+                report.problems.push(format!("page {page} belongs to nothing"));
+            }
+        }
+        Ok(report)
+    }
+
+    /// Closes the database, leaving one file. Every transaction must have ended.
+    ///
+    /// # Errors
+    /// As [`Checkpointer::cut`]; the log then stays, and the next opening replays it.
+    pub fn close(self) -> Result<()> {
+        if self.is_stopped() {
+            return Err(StorageError::Poisoned.into());
+        }
+        while self.store.collect_garbage(usize::MAX)? > 0 {}
+        self.checkpointer.cut(&self.store, (&self.log, self.salt), true)?;
+        drop(self.store);
+        if let Ok(log) = Arc::try_unwrap(self.log) {
+            log.close_empty()?;
+        }
+        self.files.sync_folder()
+    }
+}
