@@ -547,5 +547,6 @@ impl Drop for RowTurn {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;

@@ -51,5 +51,6 @@ pub use status::{MAX_TRANSACTIONS, Stamp, StampState, Status, StatusTable};
 pub use undo::{Change, UndoLog, UndoRecord};
 pub use versions::{ReadView, Resolution, VersionMap};
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod models;
