@@ -140,5 +140,6 @@ fn report(circle: &[&Waiting], victim: usize) -> String {
     (victim..victim + circle.len()).map(line).collect::<Vec<_>>().join("\n")
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;

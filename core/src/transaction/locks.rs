@@ -31,7 +31,7 @@ use super::modes::{
 use super::queue::{Answer, LockQueue, Request};
 use super::status::{Status, StatusTable};
 use super::table_locks::{HeldTable, SessionSlots, TableSlots};
-use crate::error::{Result, TransactionError};
+use crate::error::{Error, Result, TransactionError};
 use crate::ids::{ObjectId, RowId, Timestamp, TransactionId};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -518,7 +518,7 @@ impl Locker {
         match outcome {
             Outcome::Granted => Ok(()),
             Outcome::Deadlock(report) => {
-                let error = crate::Error::from(TransactionError::Deadlock);
+                let error = Error::from(TransactionError::Deadlock);
                 Err(error.with_detail(report))
             }
             Outcome::Canceled => Err(patience.cancel.error()),
@@ -547,5 +547,6 @@ impl Drop for RowTurn {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;

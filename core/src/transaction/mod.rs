@@ -45,11 +45,12 @@ pub use modes::{RowLockMode, TableLockMode};
 pub use open::{Garbage, Isolation, Mark, Participant, Transaction, Transactions, UndoTarget};
 pub use redo::{Effect, Effects, LogRecord};
 pub use rowop::{RowOpGuard, RowOps};
-pub use savepoints::{Progress, Savepoints};
+pub use savepoints::Savepoints;
 pub use snapshot::{ActiveSnapshots, SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
 pub use status::{MAX_TRANSACTIONS, Stamp, StampState, Status, StatusTable};
 pub use undo::{Change, UndoLog, UndoRecord};
 pub use versions::{ReadView, Resolution, VersionMap};
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod models;

@@ -2,9 +2,11 @@
 //! atomic access: `RUSTFLAGS="--cfg shuttle" cargo test -p rustdb models`.
 
 use super::{
-    CommitOrder, Durability, RowOps, SnapshotKind, Snapshots, Stamp, StampState, Status, StatusTable,
+    Cancel, CommitOrder, Durability, Locks, Patience, RowKey, RowLockMode, RowOps, SnapshotKind, Snapshots,
+    Stamp, StampState, Status, StatusTable, TableLockMode,
 };
-use crate::ids::{Lsn, Timestamp, TransactionId};
+use crate::ids::{Lsn, ObjectId, RowId, Timestamp, TransactionId};
+use crate::vfs::ManualClock;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::{check_pct, check_random, thread};
 use std::sync::Arc;
@@ -149,5 +151,104 @@ fn what_a_snapshot_covers_is_committed() {
             }
         }
         committers.into_iter().for_each(|committer| committer.join().unwrap());
+    });
+}
+
+/// Without a timeout, so that a lost wake-up is a deadlock, which the scheduler reports.
+fn patience(cancel: &Cancel) -> Patience<'_> {
+    Patience { cancel, lock_timeout: None, weight: 0 }
+}
+
+#[test]
+fn weak_and_strong_table_locks_meet() {
+    explore(|| {
+        let locks = Locks::new(Arc::new(StatusTable::with_limit(1)));
+        let strong_inside = Arc::new(AtomicU64::new(0));
+        let modes = [TableLockMode::AccessShare, TableLockMode::RowExclusive, TableLockMode::AccessExclusive];
+        let threads: Vec<_> = modes
+            .into_iter()
+            .map(|mode| {
+                let mut locker = locks.locker();
+                let strong_inside = Arc::clone(&strong_inside);
+                thread::spawn(move || {
+                    let cancel = Cancel::new(Arc::new(ManualClock::new(0)));
+                    for _ in 0..2 {
+                        locker.lock_table(ObjectId(1), mode, &patience(&cancel)).unwrap();
+                        if mode == TableLockMode::AccessExclusive {
+                            strong_inside.store(1, Ordering::SeqCst);
+                            strong_inside.store(0, Ordering::SeqCst);
+                        } else {
+                            assert_eq!(strong_inside.load(Ordering::SeqCst), 0);
+                        }
+                        locker.end_transaction();
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(locks.entries().is_empty());
+    });
+}
+
+#[test]
+fn waiters_wake_at_the_end_of_a_transaction() {
+    explore(|| {
+        let statuses = Arc::new(StatusTable::with_limit(2));
+        let locks = Locks::new(Arc::clone(&statuses));
+        let id = statuses.begin().unwrap();
+        let key = RowKey { table: ObjectId(1), row: RowId(1) };
+        let waiters: Vec<_> = (0..2)
+            .map(|_| {
+                let mut locker = locks.locker();
+                thread::spawn(move || {
+                    let cancel = Cancel::new(Arc::new(ManualClock::new(0)));
+                    let mut turn = None;
+                    locker.wait_for_writer(key, id, &mut turn, &patience(&cancel)).unwrap();
+                })
+            })
+            .collect();
+        statuses.abort(id);
+        locks.finish(id);
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert!(locks.entries().is_empty());
+    });
+}
+
+#[test]
+fn two_who_want_each_others_row_deadlock_once() {
+    explore(|| {
+        let locks = Locks::new(Arc::new(StatusTable::with_limit(1)));
+        let key = |row| RowKey { table: ObjectId(1), row: RowId(row) };
+        let lockers = [0, 1].map(|number| {
+            let mut locker = locks.locker();
+            assert!(locker.try_lock_row(key(number), RowLockMode::Update));
+            (locker, number)
+        });
+        let threads = lockers.map(|(mut locker, number)| {
+            thread::spawn(move || {
+                let cancel = Cancel::new(Arc::new(ManualClock::new(0)));
+                locker.lock_row(key(1 - number), RowLockMode::Share, &patience(&cancel)).is_err()
+            })
+        });
+        let failures = threads.into_iter().filter_map(|thread| thread.join().unwrap().then_some(())).count();
+        assert_eq!(failures, 1);
+        assert!(locks.entries().is_empty());
+    });
+}
+
+#[test]
+fn a_cancelled_waiter_wakes() {
+    explore(|| {
+        let statuses = Arc::new(StatusTable::with_limit(1));
+        let locks = Locks::new(Arc::clone(&statuses));
+        let id = statuses.begin().unwrap();
+        let cancel = Cancel::new(Arc::new(ManualClock::new(0)));
+        let waiter = {
+            let (mut locker, cancel) = (locks.locker(), Arc::clone(&cancel));
+            thread::spawn(move || locker.wait_for_end(id, &patience(&cancel)).is_err())
+        };
+        cancel.cancel();
+        assert!(waiter.join().unwrap());
+        assert!(locks.entries().is_empty());
     });
 }

@@ -134,5 +134,6 @@ impl Drop for RowOpGuard<'_> {
     }
 }
 
-#[cfg(all(test, not(shuttle)))]
+#[cfg(test)]
+#[cfg(not(shuttle))]
 mod tests;

@@ -1,29 +1,23 @@
 //! The named savepoints of one transaction block.
 
-use super::locks::LockMark;
 use crate::error::{Result, TransactionError};
 
-/// How far a transaction had come: what ROLLBACK TO goes back to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Progress {
-    /// Length of its undo.
-    pub undo: u64,
-    /// Length of its redo.
-    pub redo: u64,
-    /// The locks it held.
-    pub locks: LockMark,
+/// A stack of savepoints, each with the progress `P` (undo, redo, locks) that ROLLBACK TO goes back to. A name
+/// may occur more than once; the newest hides the others, which appear again when it is released.
+#[derive(Debug)]
+pub struct Savepoints<P> {
+    stack: Vec<(Box<str>, P)>,
 }
 
-/// A stack of savepoints. A name may occur more than once; the newest hides the others, which appear again
-/// when it is released.
-#[derive(Debug, Default)]
-pub struct Savepoints {
-    stack: Vec<(Box<str>, Progress)>,
+impl<P> Default for Savepoints<P> {
+    fn default() -> Self {
+        Self { stack: Vec::new() }
+    }
 }
 
-impl Savepoints {
+impl<P: Copy> Savepoints<P> {
     /// SAVEPOINT.
-    pub fn set(&mut self, name: &str, progress: Progress) {
+    pub fn set(&mut self, name: &str, progress: P) {
         self.stack.push((name.into(), progress));
     }
 
@@ -41,7 +35,7 @@ impl Savepoints {
     ///
     /// # Errors
     /// 3B001 if there is none of that name.
-    pub fn rollback_to(&mut self, name: &str) -> Result<Progress> {
+    pub fn rollback_to(&mut self, name: &str) -> Result<P> {
         let at = self.find(name)?;
         self.stack.truncate(at + 1);
         Ok(self.stack[at].1)
@@ -67,31 +61,27 @@ impl Savepoints {
 mod tests {
     use super::*;
 
-    fn progress(undo: u64) -> Progress {
-        Progress { undo, redo: undo * 2, locks: LockMark::default() }
-    }
-
     #[test]
     fn rolling_back_keeps_the_savepoint_and_drops_later_ones() {
         let mut savepoints = Savepoints::default();
-        savepoints.set("a", progress(1));
-        savepoints.set("b", progress(2));
-        savepoints.set("c", progress(3));
-        assert_eq!(savepoints.rollback_to("b").unwrap(), progress(2));
-        assert_eq!(savepoints.rollback_to("b").unwrap(), progress(2));
+        savepoints.set("a", 1);
+        savepoints.set("b", 2);
+        savepoints.set("c", 3);
+        assert_eq!(savepoints.rollback_to("b").unwrap(), 2);
+        assert_eq!(savepoints.rollback_to("b").unwrap(), 2);
         assert_eq!(savepoints.rollback_to("c").unwrap_err().to_string(), "savepoint \"c\" does not exist");
-        assert_eq!(savepoints.rollback_to("a").unwrap(), progress(1));
+        assert_eq!(savepoints.rollback_to("a").unwrap(), 1);
         assert!(savepoints.rollback_to("b").is_err());
     }
 
     #[test]
     fn a_second_of_one_name_hides_the_first_until_released() {
         let mut savepoints = Savepoints::default();
-        savepoints.set("s", progress(1));
-        savepoints.set("s", progress(2));
-        assert_eq!(savepoints.rollback_to("s").unwrap(), progress(2));
+        savepoints.set("s", 1);
+        savepoints.set("s", 2);
+        assert_eq!(savepoints.rollback_to("s").unwrap(), 2);
         savepoints.release("s").unwrap();
-        assert_eq!(savepoints.rollback_to("s").unwrap(), progress(1));
+        assert_eq!(savepoints.rollback_to("s").unwrap(), 1);
         savepoints.release("s").unwrap();
         assert!(savepoints.release("s").is_err() && savepoints.is_empty());
     }
@@ -100,7 +90,7 @@ mod tests {
     fn releasing_drops_later_ones() {
         let mut savepoints = Savepoints::default();
         for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
-            savepoints.set(name, progress(at as u64));
+            savepoints.set(name, at as u64);
         }
         savepoints.release("b").unwrap();
         assert!(savepoints.rollback_to("c").is_err() && savepoints.rollback_to("b").is_err());
