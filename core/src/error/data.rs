@@ -58,6 +58,66 @@ pub enum DataError {
         /// As given.
         text: String,
     },
+    /// Text that is no date, time or interval.
+    #[error("invalid input syntax for type {ty}: \"{text}\"")]
+    InvalidDateTime {
+        /// The type's name.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// Text of a date or time with a part that is too large.
+    #[error("date/time field value out of range: \"{text}\"")]
+    DateTimeFieldOverflow {
+        /// As given.
+        text: String,
+    },
+    /// Text of an interval with a part that is too large.
+    #[error("interval field value out of range: \"{text}\"")]
+    IntervalFieldOverflow {
+        /// As given.
+        text: String,
+    },
+    /// Text of a time with a zone too far from UTC.
+    #[error("time zone displacement out of range: \"{text}\"")]
+    ZoneOutOfRange {
+        /// As given.
+        text: String,
+    },
+    /// A zone's name that is not known.
+    #[error("time zone \"{name}\" not recognized")]
+    UnknownZone {
+        /// As given.
+        name: String,
+    },
+    /// Text of a date or timestamp before the first or after the last.
+    #[error("{ty} out of range: \"{text}\"")]
+    DateTimeTextOutOfRange {
+        /// `date` or `timestamp`.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// A date, timestamp or interval before the first or after the last.
+    #[error("{ty} out of range")]
+    DateTimeOutOfRange {
+        /// `date`, `timestamp` or `interval`.
+        ty: &'static str,
+    },
+    /// A value that another type of date or time cannot show.
+    #[error("{ty} out of range for {target}")]
+    DateTimeOutOfRangeFor {
+        /// The value's type.
+        ty: &'static str,
+        /// The other type.
+        target: &'static str,
+    },
+    /// The difference of infinite dates or timestamps.
+    #[error("cannot subtract infinite {ty}")]
+    InfiniteDifference {
+        /// `dates` or `timestamps`.
+        ty: &'static str,
+    },
     /// A value stored or compared as a type it does not have.
     #[error("expected a value of type {expected} but got one of type {found}")]
     TypeMismatch {
@@ -84,6 +144,15 @@ impl DataError {
             | Self::NumericOverflow => SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             Self::DivisionByZero => SqlState::DIVISION_BY_ZERO,
             Self::CannotConvert { .. } => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::InvalidDateTime { .. } => SqlState::INVALID_DATETIME_FORMAT,
+            Self::DateTimeFieldOverflow { .. }
+            | Self::DateTimeTextOutOfRange { .. }
+            | Self::DateTimeOutOfRange { .. }
+            | Self::DateTimeOutOfRangeFor { .. }
+            | Self::InfiniteDifference { .. } => SqlState::DATETIME_FIELD_OVERFLOW,
+            Self::IntervalFieldOverflow { .. } => SqlState::INTERVAL_FIELD_OVERFLOW,
+            Self::ZoneOutOfRange { .. } => SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
+            Self::UnknownZone { .. } => SqlState::INVALID_PARAMETER_VALUE,
             Self::InvalidText { .. } => SqlState::INVALID_TEXT_REPRESENTATION,
             Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }

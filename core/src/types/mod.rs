@@ -26,6 +26,7 @@
 //! 4. Text is UTF-8 and its order is that of its bytes (collation `C`).
 
 mod data_type;
+pub mod datetime;
 mod decimal;
 mod interval;
 mod physical;
@@ -33,8 +34,9 @@ mod value;
 pub mod vector;
 
 pub use data_type::{DataType, TypeCategory};
+pub use datetime::TimeContext;
 pub use decimal::Decimal;
-pub use interval::{Interval, MICROS_PER_DAY};
+pub use interval::{Interval, IntervalField, MICROS_PER_DAY};
 pub use physical::{PhysicalType, Scalar};
 pub use value::{Value, compare_floats};
 pub use vector::{Chunk, FlatVector, Selection, Str16, VECTOR_SIZE, Vector};
