@@ -118,6 +118,46 @@ pub enum DataError {
         /// `dates` or `timestamps`.
         ty: &'static str,
     },
+    /// Text of a float that is too large or too close to zero.
+    #[error("\"{text}\" is out of range for type {ty}")]
+    NumberOutOfRange {
+        /// The type's name.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// A float too large for its type.
+    #[error("value out of range: overflow")]
+    FloatOverflow,
+    /// A float too close to zero for its type.
+    #[error("value out of range: underflow")]
+    FloatUnderflow,
+    /// A string over its column's length.
+    #[error("value too long for type {ty}")]
+    StringTooLong {
+        /// The type with its length.
+        ty: String,
+    },
+    /// Two types without a cast between them.
+    #[error("cannot cast type {from} to {to}")]
+    CannotCast {
+        /// The value's type.
+        from: &'static str,
+        /// The target.
+        to: &'static str,
+    },
+    /// Text in neither form of `bytea`.
+    #[error("invalid input syntax for type bytea")]
+    InvalidBytea,
+    /// A character among hexadecimal digits that is none.
+    #[error("invalid hexadecimal digit: \"{digit}\"")]
+    InvalidHexDigit {
+        /// The character.
+        digit: char,
+    },
+    /// Half a byte at the end.
+    #[error("invalid hexadecimal data: odd number of digits")]
+    OddHexDigits,
     /// A value stored or compared as a type it does not have.
     #[error("expected a value of type {expected} but got one of type {found}")]
     TypeMismatch {
@@ -140,6 +180,9 @@ impl DataError {
             Self::NotNullViolation { .. } => SqlState::NOT_NULL_VIOLATION,
             Self::OutOfRange { .. }
             | Self::TextOutOfRange { .. }
+            | Self::NumberOutOfRange { .. }
+            | Self::FloatOverflow
+            | Self::FloatUnderflow
             | Self::NumericFieldOverflow
             | Self::NumericOverflow => SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             Self::DivisionByZero => SqlState::DIVISION_BY_ZERO,
@@ -152,8 +195,12 @@ impl DataError {
             | Self::InfiniteDifference { .. } => SqlState::DATETIME_FIELD_OVERFLOW,
             Self::IntervalFieldOverflow { .. } => SqlState::INTERVAL_FIELD_OVERFLOW,
             Self::ZoneOutOfRange { .. } => SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
-            Self::UnknownZone { .. } => SqlState::INVALID_PARAMETER_VALUE,
-            Self::InvalidText { .. } => SqlState::INVALID_TEXT_REPRESENTATION,
+            Self::UnknownZone { .. } | Self::InvalidHexDigit { .. } | Self::OddHexDigits => {
+                SqlState::INVALID_PARAMETER_VALUE
+            }
+            Self::StringTooLong { .. } => SqlState::STRING_DATA_RIGHT_TRUNCATION,
+            Self::CannotCast { .. } => SqlState::CANNOT_COERCE,
+            Self::InvalidText { .. } | Self::InvalidBytea => SqlState::INVALID_TEXT_REPRESENTATION,
             Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }
     }

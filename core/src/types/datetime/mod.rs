@@ -11,6 +11,7 @@ mod calendar;
 mod decode;
 mod fields;
 mod format;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -22,9 +23,9 @@ use decode::Moment;
 pub use calendar::{CivilDate, CivilTime, UNIX_EPOCH_DAYS, days_in_month, is_leap_year, split_timestamp};
 pub use format::{write_date, write_time, write_timestamp, write_timestamptz};
 
-pub(super) use decode::{clock, is_keyword};
 pub(super) use fields::{Fault, Field, Shape, leading_integer, split};
 pub(super) use format::write_fraction;
+pub(super) use tokens::{clock, is_keyword};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 /// 4714-11-24 BC.
