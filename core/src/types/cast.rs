@@ -79,6 +79,9 @@ impl Value {
             DataType::Real => self.into_real(times),
             DataType::Double => self.into_double(times),
             DataType::Numeric { precision, scale } => {
+                if let Self::Text(text) = &self {
+                    return Ok(Self::Numeric(Decimal::parse_fitting(text, *precision, *scale)?));
+                }
                 let decimal = self.into_decimal(times)?;
                 Ok(Self::Numeric(Decimal::new(decimal.fit(*precision, *scale)?, *scale)))
             }

@@ -1,8 +1,9 @@
 //! Floats as text: the shortest digits that read back as the same float, laid out as PostgreSQL lays them out.
 
 use crate::error::{DataError, Result};
+use std::cmp::Ordering;
 use std::fmt::{self, Write};
-use std::io::Write as _;
+use std::str::FromStr;
 
 /// Reads a `double precision`.
 ///
@@ -20,11 +21,7 @@ pub fn parse_f32(text: &str) -> Result<f32> {
     parse(text, "real", |value: f32| value.is_infinite() || value == 0.0)
 }
 
-fn parse<T: std::str::FromStr + Copy>(
-    text: &str,
-    ty: &'static str,
-    suspect: impl Fn(T) -> bool,
-) -> Result<T> {
+fn parse<T: FromStr + Copy>(text: &str, ty: &'static str, suspect: impl Fn(T) -> bool) -> Result<T> {
     let number = text.trim_ascii();
     let value = number.parse().map_err(|_| DataError::invalid_text(ty, text))?;
     // Infinity and zero are right only if they are written.
@@ -39,28 +36,54 @@ fn parse<T: std::str::FromStr + Copy>(
 
 /// Appends a `double precision`: `0.1`, `1e+20`, `Infinity`, `NaN`.
 pub fn write_f64(out: &mut impl Write, value: f64) -> fmt::Result {
-    // Below, the middle between two floats has more digits than the shortest form of either.
-    let longer = if value.abs() >= 1e15 && value.is_finite() && !reads_back(&format!("{value:e}"), &value) {
-        (0..17).map(|digits| format!("{value:.digits$e}")).find(|text| reads_back(text, &value))
-    } else {
-        None
-    };
-    write_float(out, value, 15, longer.as_deref(), format_args!("{value:e}"))
+    if !value.is_finite() {
+        return write_special(out, value);
+    }
+    write_digits(out, &shortest(&value, value.abs() >= 1e15, 16, 17), 15)
 }
 
 /// Appends a `real`.
 pub fn write_f32(out: &mut impl Write, value: f32) -> fmt::Result {
-    let longer = if value.abs() >= 1e6 && value.is_finite() && !reads_back(&format!("{value:e}"), &value) {
-        (0..9).map(|digits| format!("{value:.digits$e}")).find(|text| reads_back(text, &value))
-    } else {
-        None
-    };
-    write_float(out, value.into(), 6, longer.as_deref(), format_args!("{value:e}"))
+    if !value.is_finite() {
+        return write_special(out, value.into());
+    }
+    write_digits(out, &shortest(&value, value.abs() >= 1e6, 7, 9), 6)
 }
 
-/// Whether `text`, and anything a little above or below it, reads as `value`: the shortest form must lie within
-/// the interval of numbers that round to `value`, not on its border, where reading depends on how ties are broken.
-fn reads_back<T: std::str::FromStr + PartialEq>(text: &str, value: &T) -> bool {
+fn write_special(out: &mut impl Write, value: f64) -> fmt::Result {
+    out.write_str(match value.partial_cmp(&0.0) {
+        None => "NaN",
+        Some(Ordering::Less) => "-Infinity",
+        Some(_) => "Infinity",
+    })
+}
+
+/// The shortest digits, with an exponent, among those inside the interval of numbers that round to `value`; of
+/// several, the nearest to it; of two, the even ones. Rust's own differ in two ways: they may lie on the border of
+/// the interval, where reading depends on how ties are broken, and they take the upper of two.
+///
+/// A border can have so few digits only if `borders`; two numbers can be equally near only from `ties` digits on;
+/// no float needs more than `most`.
+fn shortest<T: fmt::LowerExp + FromStr + PartialEq>(
+    value: &T,
+    borders: bool,
+    ties: usize,
+    most: usize,
+) -> String {
+    let text = format!("{value:e}");
+    let digits = text.bytes().take_while(|&c| c != b'e').filter(u8::is_ascii_digit).count();
+    let accept = |text: &str| {
+        if borders { reads_back(text, value) } else { text.parse().is_ok_and(|read: T| read == *value) }
+    };
+    let rounded = |digits: usize| Some(format!("{value:.*e}", digits - 1)).filter(|text| accept(text));
+    if borders && !reads_back(&text, value) {
+        return (digits..=most).find_map(rounded).unwrap_or(text);
+    }
+    if digits >= ties { rounded(digits).unwrap_or(text) } else { text }
+}
+
+/// Whether `text`, and anything a little above or below it, reads as `value`.
+fn reads_back<T: FromStr + PartialEq>(text: &str, value: &T) -> bool {
     let Some((mantissa, exponent)) = text.split_once('e') else { return false };
     let point = if mantissa.contains('.') { "" } else { "." };
     let above = format!("{mantissa}{point}0000000000000000000000001e{exponent}");
@@ -81,33 +104,8 @@ fn lowered(mantissa: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Lays digits out plainly, or with an exponent below 10^-4 and from 10^`limit` on: those of `longer` if given, else
-/// the shortest.
-fn write_float(
-    out: &mut impl Write,
-    value: f64,
-    limit: i32,
-    longer: Option<&str>,
-    shortest: fmt::Arguments<'_>,
-) -> fmt::Result {
-    if value.is_nan() {
-        return out.write_str("NaN");
-    }
-    if value.is_infinite() {
-        return out.write_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
-    }
-    // The longest is "-1.7976931348623157e-308".
-    let mut buffer = [0; 32];
-    let mut rest = &mut buffer[..];
-    let text = match longer {
-        Some(text) => text,
-        None => {
-            rest.write_fmt(shortest).map_err(|_| fmt::Error)?;
-            let free = rest.len();
-            let used = buffer.len() - free;
-            std::str::from_utf8(&buffer[..used]).map_err(|_| fmt::Error)?
-        }
-    };
+/// Lays digits out plainly, or with an exponent below 10^-4 and from 10^`limit` on.
+fn write_digits(out: &mut impl Write, text: &str, limit: i32) -> fmt::Result {
     let (mantissa, exponent) = text.split_once('e').ok_or(fmt::Error)?;
     let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |m| ("-", m));
@@ -168,6 +166,8 @@ mod tests {
             (5e-324, "5e-324"),
             (f64::MAX, "1.7976931348623157e+308"),
             (9007199254740992.0, "9.007199254740992e+15"),
+            (1_097_718_834_198_879.3, "1.0977188341988792e+15"),
+            (1.000_007_629_394_531_3, "1.0000076293945312"),
             (f64::INFINITY, "Infinity"),
             (f64::NEG_INFINITY, "-Infinity"),
             (f64::NAN, "NaN"),
@@ -189,6 +189,8 @@ mod tests {
             (33554432.0, "3.3554432e+07"),
             (8589973000.0, "8.589974e+09"),
             (1e-45, "1e-45"),
+            (28_798.313, "28798.312"),
+            (1.003_906_3, "1.0039062"),
         ] {
             assert_eq!(f32_text(value), expected);
         }

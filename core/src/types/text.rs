@@ -27,7 +27,7 @@ impl Value {
             DataType::Real => Self::Real(parse_f32(text)?),
             DataType::Double => Self::Double(parse_f64(text)?),
             DataType::Numeric { precision, scale } => {
-                Self::Numeric(Decimal::new(text.parse::<Decimal>()?.fit(*precision, *scale)?, *scale))
+                Self::Numeric(Decimal::parse_fitting(text, *precision, *scale)?)
             }
             DataType::AnyNumeric => Self::Numeric(text.parse()?),
             DataType::Text | DataType::VarChar(_) | DataType::Char(_) | DataType::Unknown => {

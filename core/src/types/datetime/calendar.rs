@@ -49,6 +49,11 @@ pub fn days_in_month(year: i32, month: i32) -> i32 {
 impl CivilDate {
     /// Days since 2000-01-01, whether or not the month has that many; `None` if they do not fit.
     pub fn to_days(self) -> Option<i32> {
+        i32::try_from(self.to_wide_days()).ok()
+    }
+
+    /// Days since 2000-01-01 of any year.
+    pub(in crate::types) fn to_wide_days(self) -> i64 {
         let months = i64::from(self.year) * 12 + i64::from(self.month) - 1;
         let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
         // Years that begin in March end with their leap day.
@@ -57,7 +62,7 @@ impl CivilDate {
         let of_year = (153 * m + 2) / 5 + i64::from(self.day) - 1;
         let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
         // 2000-03-01 begins the sixth era.
-        i32::try_from(days - 5 * 146_097 + 60).ok()
+        days - 5 * 146_097 + 60
     }
 
     /// The day so many days after 2000-01-01.

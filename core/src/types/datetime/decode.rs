@@ -13,7 +13,7 @@ use super::{MICROS_PER_DAY, TimeContext};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Moment {
     /// A day, a time of the day, and the zone if one is given, in seconds east of UTC.
-    At { days: i32, micros: i64, zone: Option<i32> },
+    At { days: i64, micros: i64, zone: Option<i32> },
     /// `infinity`
     Late,
     /// `-infinity`
@@ -33,6 +33,7 @@ mod mask {
     pub(super) const WEEKDAY: u32 = 512;
     pub(super) const HALF_DAY: u32 = 1024;
     pub(super) const ERA: u32 = 2048;
+    pub(super) const SPECIAL: u32 = 4096;
     pub(super) const DATE: u32 = YEAR | MONTH | DAY;
     pub(super) const ALL_SECONDS: u32 = SECOND | FRACTION;
     pub(super) const TIME: u32 = HOUR | MINUTE | ALL_SECONDS;
@@ -96,7 +97,7 @@ impl<'a> Decoder<'a> {
             let found = match field.shape {
                 Shape::Date => self.date_field(&field.text, i, fields)?,
                 Shape::Time => {
-                    if self.label.take().is_some_and(|label| label != Label::Time) {
+                    if !self.time_only && self.label.take().is_some_and(|label| label != Label::Time) {
                         return Err(Fault::Syntax);
                     }
                     self.clock(&field.text)?
@@ -192,6 +193,7 @@ impl<'a> Decoder<'a> {
         if !(rest.is_empty() || fraction_allowed && rest.starts_with('.')) {
             return Err(Fault::Syntax);
         }
+        self.special = None;
         Ok(match label {
             Label::Year => {
                 self.date.year = value;
@@ -249,7 +251,11 @@ impl<'a> Decoder<'a> {
             let (days, micros) = split_timestamp(self.context.local_now());
             (CivilDate::from_days(days), days, CivilTime::from_micros(micros))
         };
-        if self.time_only && matches!(token, Token::Day(_) | Token::Epoch | Token::Late | Token::Early) {
+        let of_dates = matches!(
+            token,
+            Token::Month(_) | Token::Weekday | Token::Day(_) | Token::Epoch | Token::Late | Token::Early
+        );
+        if self.time_only && of_dates {
             return Err(Fault::Syntax);
         }
         Ok(match token {
@@ -303,30 +309,30 @@ impl<'a> Decoder<'a> {
                     return Ok(mask::TIME);
                 }
                 self.date = date;
-                self.julian = true;
+                (self.julian, self.special) = (true, None);
                 mask::DATE | mask::TIME | mask::ZONE
             }
             Token::Day(offset) => {
                 let (_, days, _) = today();
                 self.date = CivilDate::from_days(days + offset);
-                self.julian = true;
+                (self.julian, self.special) = (true, None);
                 mask::DATE
             }
             Token::Midnight => {
-                self.zone = Some(0);
+                (self.zone, self.special) = (Some(0), None);
                 mask::TIME | mask::ZONE
             }
             Token::Epoch => {
-                self.special = Some(Moment::At { days: -UNIX_EPOCH_DAYS, micros: 0, zone: Some(0) });
-                mask::DATE | mask::TIME | mask::ZONE
+                self.special = Some(Moment::At { days: (-UNIX_EPOCH_DAYS).into(), micros: 0, zone: Some(0) });
+                mask::SPECIAL
             }
             Token::Late => {
                 self.special = Some(Moment::Late);
-                mask::DATE | mask::TIME | mask::ZONE
+                mask::SPECIAL
             }
             Token::Early => {
                 self.special = Some(Moment::Early);
-                mask::DATE | mask::TIME | mask::ZONE
+                mask::SPECIAL
             }
         })
     }
@@ -334,6 +340,8 @@ impl<'a> Decoder<'a> {
     /// A date of up to three parts between separators; the month may be a name.
     fn numeric_date(&mut self, text: &str) -> Result<u32, Fault> {
         let (before, mut numbers) = (self.seen, Vec::with_capacity(3));
+        // Only a name in this word changes the meaning of its numbers.
+        let named_before = std::mem::take(&mut self.month_by_name);
         let text = text.strip_suffix(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text);
         for part in text.split(|c: char| !c.is_ascii_alphanumeric()) {
             if part.bytes().all(|c| c.is_ascii_digit()) {
@@ -361,7 +369,7 @@ impl<'a> Decoder<'a> {
             return Err(Fault::Syntax);
         }
         let found = self.seen & !before;
-        self.seen = before;
+        (self.seen, self.month_by_name) = (before, named_before);
         Ok(found)
     }
 
@@ -445,7 +453,10 @@ impl<'a> Decoder<'a> {
     fn clock(&mut self, text: &str) -> Result<u32, Fault> {
         let (hours, time) = clock(text)?;
         self.time = CivilTime { hour: i32::try_from(hours).map_err(|_| Fault::Field)?, ..time };
-        check_clock(&self.time)?;
+        // Of a `time` the end judges, when the rest has been understood.
+        if !self.time_only {
+            check_clock(&self.time)?;
+        }
         Ok(mask::TIME)
     }
 
@@ -461,9 +472,6 @@ impl<'a> Decoder<'a> {
     }
 
     fn finish(mut self) -> Result<Moment, Fault> {
-        if let Some(special) = self.special {
-            return Ok(special);
-        }
         self.check_date()?;
         if let Some(pm) = self.afternoon {
             match self.time.hour {
@@ -472,12 +480,15 @@ impl<'a> Decoder<'a> {
                 hour => self.time.hour = hour + if pm { 12 } else { 0 },
             }
         }
+        if let Some(special) = self.special {
+            return Ok(special);
+        }
         let needed = if self.time_only { mask::TIME } else { mask::DATE };
-        if self.seen & needed != needed || (self.label.is_some() && self.time_only) {
+        if self.seen & needed != needed {
             return Err(Fault::Syntax);
         }
         check_clock(&self.time)?;
-        let days = if self.time_only { 0 } else { self.date.to_days().ok_or(Fault::Field)? };
+        let days = if self.time_only { 0 } else { self.date.to_wide_days() };
         Ok(Moment::At { days, micros: self.time.to_micros(), zone: self.zone })
     }
 

@@ -83,8 +83,10 @@ pub fn parse_date(text: &str, context: &TimeContext) -> Result<i32> {
     match decode::moment(text, context).map_err(|fault| fault_error(fault, "date", text))? {
         Moment::Late => Ok(i32::MAX),
         Moment::Early => Ok(i32::MIN),
-        Moment::At { days, .. } if (MIN_DATE..END_DATE).contains(&days) => Ok(days),
-        Moment::At { .. } => Err(out_of_range_text("date", text)),
+        Moment::At { days, .. } => i32::try_from(days)
+            .ok()
+            .filter(|days| (MIN_DATE..END_DATE).contains(days))
+            .ok_or_else(|| out_of_range_text("date", text)),
     }
 }
 
@@ -127,7 +129,7 @@ fn timestamp_of(moment: Moment, east: i32) -> Option<i64> {
         Moment::Late => Some(i64::MAX),
         Moment::Early => Some(i64::MIN),
         Moment::At { days, micros, .. } => {
-            let local = i64::from(days).checked_mul(MICROS_PER_DAY)?.checked_add(micros)?;
+            let local = days.checked_mul(MICROS_PER_DAY)?.checked_add(micros)?;
             in_range(local.checked_sub(i64::from(east) * MICROS_PER_SECOND)?)
         }
     }

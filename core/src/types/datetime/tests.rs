@@ -178,7 +178,7 @@ fn reads_times() {
     ] {
         assert_eq!(time(text), Ok(expected.to_owned()), "{text}");
     }
-    for text in ["abc", "12", "123", "noon", "", "2001-01-01", "today", "infinity"] {
+    for text in ["abc", "12", "123", "noon", "tues 12:34", "", "2001-01-01", "today", "infinity"] {
         assert_eq!(time(text), Err(format!("invalid input syntax for type time: \"{text}\"")));
     }
     assert_eq!(time("25:00"), Err("date/time field value out of range: \"25:00\"".to_owned()));

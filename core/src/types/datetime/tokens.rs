@@ -77,9 +77,9 @@ pub(super) fn token(word: &str) -> Option<Token> {
     })
 }
 
-/// Whether a word has a meaning in dates, so that a number may follow it without a blank.
+/// Whether a word that is no zone has a meaning in dates, so that a number may follow it without a blank.
 pub(in crate::types) fn is_keyword(word: &str) -> bool {
-    token(word).is_some()
+    !matches!(token(word), None | Some(Token::Utc))
 }
 
 /// Hours, and the rest as a time, of `hh:mm`, `hh:mm:ss.f` or `mm:ss.f`; the hours are not limited.
@@ -108,6 +108,9 @@ pub(in crate::types) fn clock(text: &str) -> Result<(i64, CivilTime), Fault> {
 /// Seconds east of UTC: `+2`, `-0330`, `+05:30`, `+01:02:03`.
 pub(super) fn displacement(text: &str) -> Result<i32, Fault> {
     let unsigned = text.strip_prefix(['+', '-']).ok_or(Fault::Syntax)?;
+    if unsigned.is_empty() {
+        return Ok(0);
+    }
     let overflow = |fault| if fault == Fault::Field { Fault::Displacement } else { fault };
     let (mut hours, mut rest) = leading_integer::<i32>(unsigned).map_err(overflow)?;
     let (mut minutes, mut seconds) = (0, 0);

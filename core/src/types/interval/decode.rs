@@ -34,12 +34,36 @@ enum Unit {
     Years(i32),
 }
 
+/// What the next number to the left counts.
+#[derive(Clone, Copy)]
+enum Pending {
+    /// What the interval's last field says.
+    Field,
+    /// What the word behind it says.
+    Unit(Unit),
+    /// Nothing: `ago` stands behind a unit.
+    Nothing,
+}
+
+impl IntervalField {
+    fn unit(self) -> Unit {
+        match self {
+            Self::Year => Unit::Years(1),
+            Self::Month => Unit::Month,
+            Self::Day => DAY,
+            Self::Hour => Unit::Micros(HOUR),
+            Self::Minute => Unit::Micros(MINUTE),
+            Self::Second => Unit::Micros(SECOND),
+        }
+    }
+}
+
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: Unit = Unit::Days(1);
 
-/// The unit and the bit that keeps it from being given twice.
+/// What a word makes the number before it count.
 fn unit(word: &str) -> Option<Unit> {
     Some(match word {
         "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" => Unit::Micros(1),
@@ -111,41 +135,39 @@ fn words(text: &str, field: IntervalField) -> Result<Parts, Fault> {
     let fields = split(text, is_keyword).ok_or(Fault::Syntax)?;
     let mut parts = Parts::default();
     let mut seen = 0u32;
-    let mut pending = None;
+    let mut pending = Pending::Field;
     let mut backwards = false;
     for Field { shape, text } in fields.iter().rev() {
         let found = match shape {
             Shape::Time => {
-                parts.add_clock(text, false)?;
-                pending = Some(DAY);
+                parts.set_clock(text, false)?;
+                pending = Pending::Unit(DAY);
                 TIME_BITS
             }
             Shape::Signed if text.contains(':') && clock(&text[1..]).is_ok() => {
-                parts.add_clock(&text[1..], text.starts_with('-'))?;
-                pending = Some(DAY);
+                parts.set_clock(&text[1..], text.starts_with('-'))?;
+                pending = Pending::Unit(DAY);
                 TIME_BITS
             }
             Shape::Signed | Shape::Number | Shape::Date => {
-                let unit = pending.unwrap_or(match field {
-                    IntervalField::Year => Unit::Years(1),
-                    IntervalField::Month => Unit::Month,
-                    IntervalField::Day => DAY,
-                    IntervalField::Hour => Unit::Micros(HOUR),
-                    IntervalField::Minute => Unit::Micros(MINUTE),
-                    IntervalField::Second => Unit::Micros(SECOND),
-                });
+                let unit = match pending {
+                    Pending::Unit(unit) => Some(unit),
+                    Pending::Field => Some(field.unit()),
+                    Pending::Nothing => None,
+                };
                 let (unit, value, fraction) = number(text, unit)?;
-                pending = Some(unit);
+                // `4 2 hours` is four days and two hours.
+                pending = Pending::Unit(if unit == Unit::Micros(HOUR) { DAY } else { unit });
                 parts.add(unit, value, fraction)?;
                 unit.bit(fraction != 0.0)
             }
             Shape::Word if text == "ago" => {
                 backwards = true;
-                pending = None;
+                pending = Pending::Nothing;
                 0
             }
             Shape::Word => {
-                pending = Some(unit(text).ok_or(Fault::Syntax)?);
+                pending = Pending::Unit(unit(text).ok_or(Fault::Syntax)?);
                 0
             }
             Shape::SignedWord => return Err(Fault::Syntax),
@@ -186,11 +208,8 @@ impl Unit {
 }
 
 /// A number and what it counts, which is months if it is `years-months`.
-fn number(text: &str, unit: Unit) -> Result<(Unit, i64, f64), Fault> {
+fn number(text: &str, unit: Option<Unit>) -> Result<(Unit, i64, f64), Fault> {
     let negative = text.starts_with('-');
-    if text.starts_with('.') {
-        return Ok((unit, 0, fraction(text)?));
-    }
     let (value, rest) = match leading_integer::<i64>(text) {
         // A point right behind the sign.
         Err(Fault::Syntax) => (0, text.strip_prefix(['+', '-']).unwrap_or(text)),
@@ -208,6 +227,7 @@ fn number(text: &str, unit: Unit) -> Result<(Unit, i64, f64), Fault> {
         let value = value.checked_mul(12).and_then(|v| v.checked_add(months)).ok_or(Fault::Field)?;
         return Ok((Unit::Month, value, 0.0));
     }
+    let unit = unit.ok_or(Fault::Syntax)?;
     if rest.is_empty() {
         return Ok((unit, value, 0.0));
     }
@@ -224,12 +244,12 @@ fn fraction(text: &str) -> Result<f64, Fault> {
 }
 
 impl Parts {
-    fn add_clock(&mut self, text: &str, negative: bool) -> Result<(), Fault> {
+    /// Takes the place of hours, minutes and seconds so far, which only fractions of larger units can have given.
+    fn set_clock(&mut self, text: &str, negative: bool) -> Result<(), Fault> {
         let (hours, time) = clock(text)?;
         let micros = hours.checked_mul(HOUR).and_then(|micros| micros.checked_add(time.to_micros()));
         let micros = micros.ok_or(Fault::Field)?;
-        let sum = self.micros.checked_add(if negative { -micros } else { micros });
-        self.micros = sum.ok_or(Fault::Field)?;
+        self.micros = if negative { -micros } else { micros };
         Ok(())
     }
 
