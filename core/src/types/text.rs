@@ -131,8 +131,10 @@ fn parse_boolean(text: &str) -> Result<bool> {
 fn parse_integer<T: FromStr>(text: &str, ty: &'static str) -> Result<T> {
     let number = text.trim_ascii();
     number.parse().map_err(|_| {
-        let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
-        if !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit()) {
+        // Too many digits are found before what may follow them.
+        let sign = usize::from(number.starts_with(['+', '-']));
+        let digits = number[sign..].bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 0 && number[..sign + digits].parse::<T>().is_err() {
             DataError::TextOutOfRange { ty, text: text.to_owned() }.into()
         } else {
             DataError::invalid_text(ty, text).into()
@@ -206,6 +208,7 @@ mod tests {
             error("-99999999999", DataType::Integer),
             "value \"-99999999999\" is out of range for type integer"
         );
+        assert_eq!(error("70000x", DataType::SmallInt), "value \"70000x\" is out of range for type smallint");
         assert_eq!(
             error("99999999999999999999", DataType::BigInt),
             "value \"99999999999999999999\" is out of range for type bigint"
