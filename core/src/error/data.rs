@@ -64,6 +64,106 @@ pub enum DataError {
         /// As given.
         text: String,
     },
+    /// Text that is no date, time or interval.
+    #[error("invalid input syntax for type {ty}: \"{text}\"")]
+    InvalidDateTime {
+        /// The type's name.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// Text of a date or time with a part that is too large.
+    #[error("date/time field value out of range: \"{text}\"")]
+    DateTimeFieldOverflow {
+        /// As given.
+        text: String,
+    },
+    /// Text of an interval with a part that is too large.
+    #[error("interval field value out of range: \"{text}\"")]
+    IntervalFieldOverflow {
+        /// As given.
+        text: String,
+    },
+    /// Text of a time with a zone too far from UTC.
+    #[error("time zone displacement out of range: \"{text}\"")]
+    ZoneOutOfRange {
+        /// As given.
+        text: String,
+    },
+    /// A zone's name that is not known.
+    #[error("time zone \"{name}\" not recognized")]
+    UnknownZone {
+        /// As given.
+        name: String,
+    },
+    /// Text of a date or timestamp before the first or after the last.
+    #[error("{ty} out of range: \"{text}\"")]
+    DateTimeTextOutOfRange {
+        /// `date` or `timestamp`.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// A date, timestamp or interval before the first or after the last.
+    #[error("{ty} out of range")]
+    DateTimeOutOfRange {
+        /// `date`, `timestamp` or `interval`.
+        ty: &'static str,
+    },
+    /// A value that another type of date or time cannot show.
+    #[error("{ty} out of range for {target}")]
+    DateTimeOutOfRangeFor {
+        /// The value's type.
+        ty: &'static str,
+        /// The other type.
+        target: &'static str,
+    },
+    /// The difference of infinite dates or timestamps.
+    #[error("cannot subtract infinite {ty}")]
+    InfiniteDifference {
+        /// `dates` or `timestamps`.
+        ty: &'static str,
+    },
+    /// Text of a float that is too large or too close to zero.
+    #[error("\"{text}\" is out of range for type {ty}")]
+    NumberOutOfRange {
+        /// The type's name.
+        ty: &'static str,
+        /// As given.
+        text: String,
+    },
+    /// A float too large for its type.
+    #[error("value out of range: overflow")]
+    FloatOverflow,
+    /// A float too close to zero for its type.
+    #[error("value out of range: underflow")]
+    FloatUnderflow,
+    /// A string over its column's length.
+    #[error("value too long for type {ty}")]
+    StringTooLong {
+        /// The type with its length.
+        ty: String,
+    },
+    /// Two types without a cast between them.
+    #[error("cannot cast type {from} to {to}")]
+    CannotCast {
+        /// The value's type.
+        from: &'static str,
+        /// The target.
+        to: &'static str,
+    },
+    /// Text in neither form of `bytea`.
+    #[error("invalid input syntax for type bytea")]
+    InvalidBytea,
+    /// A character among hexadecimal digits that is none.
+    #[error("invalid hexadecimal digit: \"{digit}\"")]
+    InvalidHexDigit {
+        /// The character.
+        digit: char,
+    },
+    /// Half a byte at the end.
+    #[error("invalid hexadecimal data: odd number of digits")]
+    OddHexDigits,
     /// A value stored or compared as a type it does not have.
     #[error("expected a value of type {expected} but got one of type {found}")]
     TypeMismatch {
@@ -86,11 +186,27 @@ impl DataError {
             Self::NotNullViolation { .. } => SqlState::NOT_NULL_VIOLATION,
             Self::OutOfRange { .. }
             | Self::TextOutOfRange { .. }
+            | Self::NumberOutOfRange { .. }
+            | Self::FloatOverflow
+            | Self::FloatUnderflow
             | Self::NumericFieldOverflow
             | Self::NumericOverflow => SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             Self::DivisionByZero => SqlState::DIVISION_BY_ZERO,
             Self::CannotConvert { .. } => SqlState::FEATURE_NOT_SUPPORTED,
-            Self::InvalidText { .. } => SqlState::INVALID_TEXT_REPRESENTATION,
+            Self::InvalidDateTime { .. } => SqlState::INVALID_DATETIME_FORMAT,
+            Self::DateTimeFieldOverflow { .. }
+            | Self::DateTimeTextOutOfRange { .. }
+            | Self::DateTimeOutOfRange { .. }
+            | Self::DateTimeOutOfRangeFor { .. }
+            | Self::InfiniteDifference { .. } => SqlState::DATETIME_FIELD_OVERFLOW,
+            Self::IntervalFieldOverflow { .. } => SqlState::INTERVAL_FIELD_OVERFLOW,
+            Self::ZoneOutOfRange { .. } => SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
+            Self::UnknownZone { .. } | Self::InvalidHexDigit { .. } | Self::OddHexDigits => {
+                SqlState::INVALID_PARAMETER_VALUE
+            }
+            Self::StringTooLong { .. } => SqlState::STRING_DATA_RIGHT_TRUNCATION,
+            Self::CannotCast { .. } => SqlState::CANNOT_COERCE,
+            Self::InvalidText { .. } | Self::InvalidBytea => SqlState::INVALID_TEXT_REPRESENTATION,
             Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }
     }

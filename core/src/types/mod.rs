@@ -25,16 +25,24 @@
 //!    `text` does.
 //! 4. Text is UTF-8 and its order is that of its bytes (collation `C`).
 
+pub mod bytes;
+mod cast;
 mod data_type;
+pub mod datetime;
 mod decimal;
+pub mod float;
 mod interval;
 mod physical;
+mod text;
 mod value;
 pub mod vector;
 
+pub use cast::{CastContext, cast_context, fit_string};
 pub use data_type::{DataType, TypeCategory};
+pub use datetime::TimeContext;
 pub use decimal::Decimal;
-pub use interval::{Interval, MICROS_PER_DAY};
+pub use interval::{Interval, IntervalField, MICROS_PER_DAY};
 pub use physical::{PhysicalType, Scalar};
+pub use text::write_text;
 pub use value::{Value, compare_floats};
 pub use vector::{Chunk, FlatVector, Selection, Str16, VECTOR_SIZE, Vector};

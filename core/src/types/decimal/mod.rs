@@ -77,15 +77,7 @@ impl Decimal {
         let limit = POW10[usize::from(precision.min(Self::MAX_DIGITS))];
         match self.rescale(scale) {
             Some(d) if d.value.unsigned_abs() < limit.unsigned_abs() => Ok(d.value),
-            _ => {
-                let bound = match precision.saturating_sub(scale) {
-                    0 => "1".to_owned(),
-                    whole => format!("10^{whole}"),
-                };
-                Err(Error::from(DataError::NumericFieldOverflow).with_detail(format!(
-                    "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
-                )))
-            }
+            _ => Err(field_overflow(precision, scale)),
         }
     }
 
@@ -105,6 +97,17 @@ impl Decimal {
         let scale = (word & ((1 << Self::SCALE_BITS) - 1)) as u8;
         Self { value: word >> Self::SCALE_BITS, scale: scale.min(Self::MAX_DIGITS) }
     }
+}
+
+/// The error of a number too large for `numeric(precision,scale)`.
+fn field_overflow(precision: u8, scale: u8) -> Error {
+    let bound = match precision.saturating_sub(scale) {
+        0 => "1".to_owned(),
+        whole => format!("10^{whole}"),
+    };
+    Error::from(DataError::NumericFieldOverflow).with_detail(format!(
+        "A field with precision {precision}, scale {scale} must round to an absolute value less than {bound}."
+    ))
 }
 
 /// `a / b` rounded half away from zero, for positive `b`.

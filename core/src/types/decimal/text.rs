@@ -1,7 +1,7 @@
 //! Decimals as text and as floats.
 
-use super::{Decimal, POW10};
-use crate::error::{DataError, Result};
+use super::{Decimal, POW10, field_overflow};
+use crate::error::{DataError, ErrorKind, Result};
 use std::fmt;
 use std::str::FromStr;
 
@@ -95,6 +95,20 @@ impl fmt::Display for Decimal {
 }
 
 impl Decimal {
+    /// Reads a `numeric(precision,scale)`, rounded half away from zero.
+    ///
+    /// # Errors
+    /// As for text of any decimal, but 22003 says what the type can hold.
+    pub fn parse_fitting(text: &str, precision: u8, scale: u8) -> Result<Self> {
+        match text.parse::<Self>() {
+            Ok(decimal) => Ok(Self::new(decimal.fit(precision, scale)?, scale)),
+            Err(e) if matches!(e.kind(), ErrorKind::Data(DataError::NumericOverflow)) => {
+                Err(field_overflow(precision, scale))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
     /// The nearest float.
     pub fn to_f64(&self) -> f64 {
         // Both operands are exact, so that the quotient is rounded once.
