@@ -2,10 +2,11 @@
 //!
 //! The order is the table of the code map in ARCHITECTURE.md, where a module that exists is a link (`make docs`
 //! sets the links). Paths are read from the sources as text: `crate::m`, `$crate::m`, `use crate::{a, b::c}`, and `super::` chains long
-//! enough to reach the root. A name re-exported by the root hides its layer, so it is not accepted.
+//! enough to reach the root. A name that the root re-exports counts as its module.
 
 use crate::source::{Rust, is_ident, leading_ident, matching};
 use crate::{assert_none, source};
+use std::collections::HashMap;
 use std::ops::Range;
 
 const DOCUMENT: &str = "ARCHITECTURE.md";
@@ -71,6 +72,7 @@ fn module_of(path: &str) -> Option<Vec<&str>> {
 }
 
 fn check(sources: &[Rust], map: &Map<'_>) -> Vec<String> {
+    let exports = reexports(sources);
     let mut complaints = Vec::new();
     for source in sources {
         let Some(path) = module_of(&source.path) else { continue };
@@ -78,8 +80,9 @@ fn check(sources: &[Rust], map: &Map<'_>) -> Vec<String> {
             complaints.push(format!("{}: module `{}` is not in the code map", source.path, path[0]));
             continue;
         };
-        for (at, target) in root_paths(&source.shipped, path.len()) {
+        for (at, name) in root_paths(&source.shipped, path.len()) {
             let place = source.at(at);
+            let target = exports.get(name).copied().unwrap_or(name);
             match map.row(target) {
                 _ if target == path[0] => {}
                 None => {
@@ -93,6 +96,21 @@ fn check(sources: &[Rust], map: &Map<'_>) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// The names that `lib.rs` re-exports, with the module each comes from.
+fn reexports(sources: &[Rust]) -> HashMap<&str, &str> {
+    let root = sources.iter().find(|s| s.path == "core/src/lib.rs").map_or("", |s| s.shipped.as_str());
+    let mut names = HashMap::new();
+    for (at, text) in root.match_indices("pub use ") {
+        let path = root[at + text.len()..].split(';').next().unwrap_or("");
+        let module = leading_ident(path);
+        for member in path[module.len()..].split([',', '{', '}']) {
+            let last = member.rsplit([':', ' ']).find(|word| !word.is_empty()).unwrap_or("");
+            names.insert(leading_ident(last), module);
+        }
+    }
+    names
 }
 
 /// The first segment of every path from the crate's root, in code of a file `depth` modules deep.
@@ -200,6 +218,17 @@ fn an_upward_path_is_found_however_it_is_written() {
     }
     let nested = Rust::new("core/src/wal/frame.rs", "use super::super::pager::Pager;");
     assert_eq!(check(&[nested], &sample()).len(), 1);
+}
+
+#[test]
+fn a_name_of_the_root_counts_as_its_module() {
+    let root = "pub mod ids;\npub use ids::{PageId, Lsn as Position};\npub use pager::guard::ReadGuard;";
+    let with = |text: &str| {
+        check(&[Rust::new("core/src/lib.rs", root), Rust::new("core/src/wal/mod.rs", text)], &sample()).len()
+    };
+    assert_eq!(with("use crate::{PageId, Position};"), 0);
+    assert_eq!(with("use crate::ReadGuard;"), 1);
+    assert_eq!(with("use crate::Lsn;"), 1);
 }
 
 #[test]

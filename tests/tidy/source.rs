@@ -229,8 +229,27 @@ fn blank(text: &str, ranges: &[Range<usize>]) -> String {
 }
 
 fn blank_comments_and_literals(text: &str) -> String {
+    let ranges: Vec<Range<usize>> = comments_and_literals(text).into_iter().map(|(_, range)| range).collect();
+    blank(text, &ranges)
+}
+
+/// Rust text with the insides of strings and characters blanked, comments kept.
+pub(crate) fn blank_literals(text: &str) -> String {
+    let spans = comments_and_literals(text).into_iter();
+    let literals: Vec<Range<usize>> =
+        spans.filter(|(span, _)| *span == Span::Literal).map(|(_, range)| range).collect();
+    blank(text, &literals)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Span {
+    Comment,
+    Literal,
+}
+
+fn comments_and_literals(text: &str) -> Vec<(Span, Range<usize>)> {
     let bytes = text.as_bytes();
-    let mut ranges = Vec::new();
+    let mut spans = Vec::new();
     let mut i = 0;
     while i < bytes.len() {
         let end = match bytes[i] {
@@ -258,10 +277,11 @@ fn blank_comments_and_literals(text: &str) -> String {
                 continue;
             }
         };
-        ranges.push(i..end);
+        let span = if bytes[i] == b'/' { Span::Comment } else { Span::Literal };
+        spans.push((span, i..end));
         i = end;
     }
-    blank(text, &ranges)
+    spans
 }
 
 /// `br"` and `cr"`: the letter before the `r` is itself the start of a word.
@@ -392,6 +412,7 @@ fn comments_strings_and_characters_are_blanked() {
         "fn f<'a>(x: &'a u8, c: char) { c ==     || c ==      }",
     );
     check("let \u{e9} = '\u{e9}';", "let \u{e9} =     ;");
+    assert_eq!(blank_literals("f(\"//\") // \"why\""), "f(    ) // \"why\"");
 }
 
 #[test]

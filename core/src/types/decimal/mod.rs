@@ -3,8 +3,9 @@
 //! A column `numeric(p,s)` stores `value` alone, as i64 or i128, because its scale is the type's. A column
 //! `numeric` without modifiers stores the *packed* form, `value << 6 | scale`, which leaves room for 36 digits.
 //!
-//! Invariants: 1. `|value| < 10^38`. 2. `scale <= 38`. 3. Digits beyond what fits are rounded away behind the
-//! point and an overflow error before it.
+//! Invariants:
+//! 1. `|value| < 10^38` and `scale <= 38`.
+//! 2. Digits beyond what fits are rounded away behind the point and an overflow error before it.
 
 mod arithmetic;
 mod text;
