@@ -73,8 +73,10 @@ impl Checkpointer {
                 .filter(|(id, _, _)| !committed_before(transactions.statuses().status(*id), newest))
                 .map(|(id, log, head)| OpenTransaction { id, first_chunk: log.first_chunk(), head })
                 .collect();
-            let replay_start =
-                open.iter().filter_map(|tx| tx.first_chunk).fold(cut_lsn, |start: Lsn, chunk| start.min(chunk));
+            let replay_start = open
+                .iter()
+                .filter_map(|tx| tx.first_chunk)
+                .fold(cut_lsn, |start: Lsn, chunk| start.min(chunk));
             store.pager().write_cut(epoch)?;
             if store.pager().cut_failed() {
                 return Err(StorageError::Corrupt { reason: "a page of the cut was lost".to_owned() }.into());

@@ -65,8 +65,7 @@ pub fn recover(
     for garbage in &state.garbage {
         store.clear_remembered(garbage)?;
     }
-    let mut recovered =
-        Recovered { commit_ts: superblock.commit_ts, end: superblock.wal_start, replayed: 0 };
+    let mut recovered = Recovered { commit_ts: superblock.commit_ts, end: superblock.wal_start, replayed: 0 };
     if superblock.clean {
         return Ok(recovered);
     }

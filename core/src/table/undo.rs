@@ -44,9 +44,7 @@ impl Store {
                 Ok(())
             }),
             Change::Create => self.drop_object(object, done),
-            Change::Fill { last } => {
-                self.table(object)?.take_fill_back(self, row, *last, link, done)
-            }
+            Change::Fill { last } => self.table(object)?.take_fill_back(self, row, *last, link, done),
             Change::Insert | Change::Revive { .. } | Change::Delete | Change::Update { .. } => {
                 self.table(object)?.take_row_back(self, row, change, link, done)
             }

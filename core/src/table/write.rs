@@ -150,6 +150,7 @@ impl Table {
         let projected = self.layout().project(columns);
         let view = projected.view(values)?;
         tx.write_id()?;
+        let before = tx.mark();
         let mut moved = self.move_out_long(store, Some(tx), &view, false)?;
         let mut crowded = false;
         let mut turn = None;
@@ -159,6 +160,7 @@ impl Table {
                 Step::Done(done) => break done,
                 Step::Crowded if !crowded => {
                     crowded = true;
+                    tx.rollback_to(before, store)?;
                     moved = self.move_out_long(store, Some(tx), &view, true)?;
                 }
                 Step::Crowded => return Err(self.too_big(store, values.len())),
@@ -167,7 +169,11 @@ impl Table {
                 }
                 Step::Locked => self.wait_for_locks(tx, row)?,
                 Step::Split => self.split(store, row, usize::MAX)?,
-                Step::Refused(written) => return refused(tx, written),
+                Step::Refused(written) => {
+                    // Long values that were written for nothing.
+                    tx.rollback_to(before, store)?;
+                    return refused(tx, written);
+                }
                 Step::Duplicate => unreachable!("an update keeps its row's id"),
             }
         };
