@@ -162,7 +162,7 @@ fn create(engine: &Engine, session: &mut Session<'_>) -> Arc<Table> {
     let mut tx = session.begin();
     let table = store.create_table(&mut tx, table_def(store.allocate_object(), RowKey::Column(0))).unwrap();
     let index = index_def(store.allocate_object(), "by_n", false, &[(1, DataType::BigInt)]);
-    store.create_index(&mut tx, &table, index).unwrap();
+    store.create_index(&mut tx, &table, &index).unwrap();
     session.commit(tx).unwrap();
     table
 }

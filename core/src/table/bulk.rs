@@ -1,7 +1,7 @@
 //! Many rows at once: runs of rows with neighbouring ids go into a leaf under one latch, with one undo record.
 
 use super::leaf::{self, LeafMut, Room};
-use super::write::Suspect;
+use super::unique::Suspect;
 use super::{RowKey, Store, Table, corrupt, versions_of, view_of};
 use crate::error::Result;
 use crate::ids::RowId;

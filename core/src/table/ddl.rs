@@ -1,7 +1,7 @@
 //! Making and giving up tables and indexes, as part of transactions.
 
 use super::index::{Index, IndexDef};
-use super::write::Suspect;
+use super::unique::Suspect;
 use super::{Store, Table, TableDef};
 use crate::btree::{IndexTree, NextLeaf, RowTree};
 use crate::error::{DataError, Result};
@@ -14,7 +14,7 @@ impl Store {
     ///
     /// # Errors
     /// I/O errors; 54000 when its columns cannot fit a page.
-    pub fn create_table(&self, tx: &mut Transaction, def: TableDef) -> Result<Arc<Table>> {
+    pub fn create_table(&self, tx: &mut Transaction, def: &TableDef) -> Result<Arc<Table>> {
         tx.write_id()?;
         let definition = def.encode();
         let blank = Table::new(def.clone(), RowTree::open(PageId(0), def.object), 0, Vec::new());
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// 23505 when two rows have one key of a unique index; 54000 for a key that is too long; I/O errors.
-    pub fn create_index(&self, tx: &mut Transaction, table: &Table, def: IndexDef) -> Result<Arc<Index>> {
+    pub fn create_index(&self, tx: &mut Transaction, table: &Table, def: &IndexDef) -> Result<Arc<Index>> {
         tx.write_id()?;
         let definition = def.encode();
         let index = self.attempt(|| {

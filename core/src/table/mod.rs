@@ -28,6 +28,7 @@ mod purge;
 mod read;
 mod replay;
 mod undo;
+mod unique;
 mod verify;
 mod write;
 
@@ -47,8 +48,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use index::{Index, IndexColumn, IndexDef};
 pub use overflow::{MAX_VALUE, check_length};
+pub use unique::Suspect;
 pub use verify::TableReport;
-pub use write::{Suspect, Written};
+pub use write::Written;
 
 const KEY_LATCHES: usize = 1024;
 /// Hidden row ids have 48 bits.

@@ -1,0 +1,149 @@
+//! Uniqueness: who else has a key, while it is added and when its statement ends.
+//!
+//! Probing for a key and adding its entry happen under the key's latch, so of two transactions that add one key the
+//! second finds the first's entry. A live row met there is only noted; the statement's end judges.
+
+use super::index::Index;
+use super::read::Versions;
+use super::write::entry_or_restart;
+use super::{Store, Table, corrupt, versions_of_read};
+use crate::btree::{Direction, KeyRange};
+use crate::error::{DataError, Result};
+use crate::ids::{RowId, TransactionId};
+use crate::pager::Attempt;
+use crate::transaction::Transaction;
+use std::sync::Arc;
+
+/// A key that met a live row, to be judged when the statement ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Suspect {
+    index: Arc<Index>,
+    key: Box<[u8]>,
+}
+
+impl Suspect {
+    pub(super) fn new(index: &Arc<Index>, key: &[u8]) -> Self {
+        Self { index: Arc::clone(index), key: key.into() }
+    }
+}
+
+impl PartialEq for Index {
+    fn eq(&self, other: &Self) -> bool {
+        self.def == other.def
+    }
+}
+
+impl Eq for Index {}
+
+impl Table {
+    /// Judges keys that met a live row, at the end of their statement.
+    ///
+    /// # Errors
+    /// 23505 when two live rows have one key.
+    pub fn check_unique(&self, store: &Store, tx: &mut Transaction, suspects: &[Suspect]) -> Result<()> {
+        for Suspect { index, key } in suspects {
+            let mut live = 0;
+            let mut turn = None;
+            let mut cursor = index.tree.cursor(KeyRange::prefix(key), Direction::Forward);
+            while let Some(entry) = cursor.next(store.pager())? {
+                let entry = entry.key.to_vec();
+                if index.key_of(&entry) != &**key {
+                    continue;
+                }
+                let row = index.row_of(&entry);
+                loop {
+                    match store.attempt(|| self.try_probe(store, tx, index, row, &entry))? {
+                        Probe::Live => live += 1,
+                        Probe::Dead => {}
+                        Probe::Busy(writer) => {
+                            tx.wait_for_writer(self.key(row), writer, &mut turn)?;
+                            continue;
+                        }
+                    }
+                    break;
+                }
+            }
+            if live > 1 {
+                return Err(DataError::UniqueViolation { constraint: index.def.name.clone() }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a row's entry; for a unique index first looks who else has the key.
+    #[expect(clippy::too_many_arguments, reason = "an entry, what it belongs to, and where suspects go")]
+    pub(super) fn add_entry(
+        &self,
+        store: &Store,
+        tx: &mut Transaction,
+        index: &Arc<Index>,
+        row: RowId,
+        entry: &[u8],
+        null: bool,
+        suspects: &mut Vec<Suspect>,
+    ) -> Result<()> {
+        if !index.def.unique || null {
+            return index.add(store, entry);
+        }
+        let key = index.key_of(entry);
+        let mut turn = None;
+        'again: loop {
+            let latch = store.latch_key(index.def.object, key);
+            let mut met = false;
+            let mut cursor = index.tree.cursor(KeyRange::prefix(key), Direction::Forward);
+            while let Some(other) = cursor.next(store.pager())? {
+                let other = other.key.to_vec();
+                let other_row = index.row_of(&other);
+                if other_row == row || index.key_of(&other) != key {
+                    continue;
+                }
+                match store.attempt(|| self.try_probe(store, tx, index, other_row, &other))? {
+                    Probe::Live => met = true,
+                    Probe::Dead => {}
+                    Probe::Busy(writer) => {
+                        drop(latch);
+                        tx.wait_for_writer(self.key(other_row), writer, &mut turn)?;
+                        continue 'again;
+                    }
+                }
+            }
+            if met {
+                suspects.push(Suspect::new(index, key));
+            }
+            return index.add(store, entry);
+        }
+    }
+
+    /// Whether the newest version of a row is alive and has this entry.
+    fn try_probe(
+        &self,
+        store: &Store,
+        tx: &Transaction,
+        index: &Index,
+        row: RowId,
+        entry: &[u8],
+    ) -> Attempt<Probe> {
+        let guard = self.tree.find_shared(store.pager(), row)?;
+        let view = self.view(&guard, guard.page_id())?;
+        let Ok(slot) = view.find(row) else { return Ok(Probe::Dead) };
+        let versions = versions_of_read(&guard);
+        if let Some(writer) = versions.and_then(|v| v.writer(row, tx.id(), store.transactions().statuses())) {
+            // Only a version with this key can make the wait worth while.
+            let chain = Versions::new(self, &view, slot, versions.and_then(|v| v.newest(row)).cloned());
+            return Ok(if chain.any_has(store, index, entry)? { Probe::Busy(writer) } else { Probe::Dead });
+        }
+        if !view.is_alive(slot) {
+            return Ok(Probe::Dead);
+        }
+        let page = guard.page_id();
+        let cell = |column| view.cell(slot, column).map_err(|damage| corrupt(page, damage));
+        let own = entry_or_restart(index.entry(store, row, cell))?;
+        Ok(if own.is_some_and(|(own, _)| own == entry) { Probe::Live } else { Probe::Dead })
+    }
+}
+
+enum Probe {
+    Live,
+    Dead,
+    Busy(TransactionId),
+}
