@@ -102,6 +102,13 @@ impl CutState {
         }
     }
 
+    /// Whether the page was given up since the durable cut and its id is nobody's.
+    pub(super) fn is_freed(&self, page: PageId) -> bool {
+        let closing = self.closing.as_ref();
+        self.open.freed.contains(&page)
+            || closing.is_some_and(|c| c.pages.freed.contains(&page) && !c.reused.contains(&page))
+    }
+
     /// A page was freed in the open epoch.
     pub(super) fn free(&mut self, page: PageId) {
         self.open.freed.insert(page);

@@ -172,16 +172,22 @@ impl Pager {
     pub fn allocate(&self, kind: PageKind, object: ObjectId, level: u32) -> Attempt<WriteGuard<'_>> {
         let frame = self.free.lock().take(&self.arena).ok_or(Restart::Full)?;
         let page = self.space.allocate_page_id();
-        self.cut.lock().unfree(page);
         let Some(word) = self.directory.word_or_make(page) else {
             self.free.lock().give(frame);
             return Err(Restart::Corrupt(page, "page ids are used up"));
         };
+        let latch = Latch::new(word, &self.waiters, page);
+        // A thread that still looks for the page that had this id before may be finding out that it is gone. The
+        // id counts as freed until the word is claimed, so that nobody loads that page's last image.
+        while !latch.start_loading() {
+            latch.wait_while_loading();
+        }
+        self.cut.lock().unfree(page);
         let state = self.arena.state(frame);
         state.page.store(page.0, Ordering::Release);
         state.epoch.store(self.open_epoch.load(Ordering::Acquire), Ordering::Release);
         state.set(DIRTY);
-        Latch::new(word, &self.waiters, page).install_exclusive(frame);
+        latch.install_exclusive(frame);
         let mut guard = WriteGuard::new(self, page, frame);
         guard.fill(0);
         let header =
@@ -264,6 +270,11 @@ impl Pager {
         let latch = Latch::new(word, &self.waiters, page);
         if !latch.start_loading() {
             latch.wait_while_loading();
+            return Ok(());
+        }
+        if self.cut.lock().is_freed(page) {
+            // Freed between the caller's restart and now: its next try will not come here again.
+            latch.abandon_loading();
             return Ok(());
         }
         let loaded = self.obtain_frame().and_then(|frame| match self.read_into(page, frame) {

@@ -243,7 +243,7 @@ impl<'a> Latch<'a> {
         self.install(frame, UNLOCKED);
     }
 
-    /// A page that was absent is in `frame` now, held exclusively by the caller.
+    /// A page that the caller claimed with `start_loading` is in `frame` now, held exclusively by the caller.
     pub(super) fn install_exclusive(&self, frame: u32) {
         self.install(frame, EXCLUSIVE);
     }

@@ -132,14 +132,18 @@ fn cursors_go_on_through_changes() {
         let mut seen = Vec::new();
         while let Some(entry) = cursor.next(&pager).unwrap() {
             let i = u64::from_be_bytes(entry.key[..8].try_into().unwrap());
-            if i.is_multiple_of(10) {
-                seen.push(i / 10);
+            if i % 10 > 0 {
+                continue;
             }
+            seen.push(i / 10);
             // Split leaves around the cursor and empty those behind and before it.
-            for near in [i + 1, i + 2, i.saturating_sub(1), i + 1501] {
-                insert(&pager, tree, &wide(near, 1000));
-                remove(&pager, tree, &wide(near ^ 2, 1000));
+            for near in [i + 1, i + 2, i.saturating_sub(1), i + 501, i + 503] {
+                if near % 10 > 0 {
+                    insert(&pager, tree, &wide(near, 1000));
+                    remove(&pager, tree, &wide(near + 200, 1000));
+                }
             }
+            insert(&pager, tree, &wide(i, 1000));
             if seen.len() % 20 == 0 {
                 tree.merge_sparse(&pager).unwrap();
             }
@@ -147,9 +151,7 @@ fn cursors_go_on_through_changes() {
         if direction == Direction::Backward {
             seen.reverse();
         }
-        // The other keys came and went; these were there all the time.
-        let kept: Vec<u64> = seen.iter().copied().filter(|i| (i * 10) ^ 2 > i * 10).collect();
-        assert!(seen.is_sorted() && kept.len() <= 300);
+        assert_eq!(seen, (0..300).collect::<Vec<u64>>());
         tree.check(&pager).unwrap();
     }
 }
@@ -237,7 +239,7 @@ fn emptied_tree_shrinks_to_its_root_and_is_freed() {
     tree.merge_sparse(&pager).unwrap();
     let sparse = tree.check(&pager).unwrap();
     assert_eq!(sparse.entries, 6);
-    assert!(sparse.leaf_pages <= 2 && full.leaf_pages > 60, "{full:?} {sparse:?}");
+    assert!(sparse.leaf_pages <= 2 && full.leaf_pages >= 60, "{full:?} {sparse:?}");
     for i in 0..6 {
         assert!(remove(&pager, tree, &wide(i * 100, 1500)));
     }
@@ -271,8 +273,10 @@ fn hostile_pages_are_refused() {
         for i in 0..120 {
             insert(&pager, tree, &wide(i * 7, 2000));
         }
+        let mut pages: Vec<PageId> = tree.check(&pager).unwrap().pages.into_iter().collect();
+        pages.sort_unstable();
         for _ in 0..1 + round % 4 {
-            let victim = PageId(1 + draws.below(40));
+            let victim = pages[usize::try_from(draws.below(pages.len() as u64)).unwrap()];
             let (from, spread) =
                 (96 + draws.below(100), 1 + draws.below(if round % 2 == 0 { 8 } else { 16_000 }));
             let spoil = |draws: &mut Draws| {
