@@ -160,7 +160,8 @@ fn assert_sound(engine: &Engine) {
 fn create(engine: &Engine, session: &mut Session<'_>) -> Arc<Table> {
     let store = engine.store();
     let mut tx = session.begin();
-    let table = store.create_table(&mut tx, table_def(store.allocate_object(), RowKey::Column(0))).unwrap();
+    let def = table_def(store.allocate_object(), RowKey::Column(0));
+    let table = store.create_table(&mut tx, &def).unwrap();
     let index = index_def(store.allocate_object(), "by_n", false, &[(1, DataType::BigInt)]);
     store.create_index(&mut tx, &table, &index).unwrap();
     session.commit(tx).unwrap();

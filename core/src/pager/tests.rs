@@ -105,7 +105,12 @@ fn pages_survive_eviction_cuts_and_reopening() {
                     20..30 if model.len() > 150 => {
                         let page = known(&mut draws, &model);
                         model.remove(&page);
-                        pager.retry(|| Ok(pager.free(pager.pin_exclusive(page)?))).unwrap();
+                        pager
+                            .retry(|| {
+                                pager.free(pager.pin_exclusive(page)?);
+                                Ok(())
+                            })
+                            .unwrap();
                     }
                     30..60 if !model.is_empty() => {
                         let page = known(&mut draws, &model);
@@ -165,7 +170,7 @@ fn threads_see_whole_pages_while_cuts_run() {
                     loop {
                         let attempt = || -> Result<(), Restart> {
                             let _inside = barrier.read();
-                            if draws.0 % 3 == 0 {
+                            if draws.0.is_multiple_of(3) {
                                 let mut guard = pager.pin_exclusive(page)?;
                                 let next = u64::from_le_bytes(guard[BODY..BODY + 8].try_into().unwrap()) + 1;
                                 for at in (BODY..16_000).step_by(8) {
@@ -205,7 +210,12 @@ fn sides_survive_eviction() {
     let vfs = MemoryVfs::new();
     let pager = create(&vfs, Box::new(Clock::default()));
     let page = allocate(&pager, 1);
-    pager.retry(|| Ok(*pager.pin_exclusive(page)?.side_mut() = Some(Box::new(42_u32)))).unwrap();
+    pager
+        .retry(|| {
+            *pager.pin_exclusive(page)?.side_mut() = Some(Box::new(42_u32));
+            Ok(())
+        })
+        .unwrap();
     for value in 0..300 {
         allocate(&pager, value);
     }
