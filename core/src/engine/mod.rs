@@ -7,6 +7,7 @@
 //! ```
 
 mod files;
+mod housekeeper;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,8 @@ use files::Files;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+
+pub use housekeeper::Housekeeper;
 
 /// How a database is opened.
 pub struct EngineOptions {
@@ -142,6 +145,11 @@ impl Engine {
         self.checkpointer.cut(&self.store, (&self.log, self.salt), false)
     }
 
+    /// Bytes of log that the next opening would have to read.
+    pub fn log_length(&self) -> u64 {
+        self.log.end().0.saturating_sub(self.store.pager().space().superblock().wal_start.0)
+    }
+
     /// Whether an I/O failure stopped the database.
     pub fn is_stopped(&self) -> bool {
         self.log.poisoned() || self.store.pager().space().is_poisoned()
@@ -191,6 +199,7 @@ impl Engine {
         if let Ok(log) = Arc::try_unwrap(self.log) {
             log.close_empty()?;
         }
+        self.files.remove_owner()?;
         self.files.sync_folder()
     }
 }
