@@ -371,3 +371,31 @@ fn transfers_keep_their_sum_beside_cuts_and_garbage_collection() {
     session.commit(tx).unwrap();
     assert_sound(&engine);
 }
+
+#[test]
+fn vacuum_joins_leaves_that_deletes_have_emptied() {
+    let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
+    let engine = open(&vfs, 20);
+    let mut session = Session::new(&engine);
+    let table = create(&engine, &mut session);
+    let mut tx = session.begin();
+    for id in 0..5000 {
+        insert(&engine, &mut tx, &table, id, &(id, format!("a text of some length, number {id}"))).unwrap();
+    }
+    session.commit(tx).unwrap();
+    let full = engine.check().unwrap();
+    let mut tx = session.begin();
+    for id in (0..5000).filter(|id| id % 20 != 0) {
+        assert_eq!(delete(&engine, &mut tx, &table, id), Written::Done);
+    }
+    session.commit(tx).unwrap();
+    engine.store().vacuum(&table).unwrap();
+    assert_sound(&engine);
+    let sparse = engine.check().unwrap();
+    assert_eq!(sparse.rows, 250);
+    assert!(sparse.pages * 4 < full.pages, "{} of {}", sparse.pages, full.pages);
+    let mut tx = session.begin();
+    let expected: Vec<i64> = (0..250).map(|n| n * 20).collect();
+    assert_eq!(contents(&engine, &mut tx, &table).into_keys().collect::<Vec<_>>(), expected);
+    session.commit(tx).unwrap();
+}
