@@ -81,6 +81,7 @@ pub struct Engine {
     salt: u64,
     checkpointer: Checkpointer,
     files: Files,
+    budget: Arc<Budget>,
 }
 
 impl Engine {
@@ -105,7 +106,13 @@ impl Engine {
             let (space, superblock) = Space::open(path, files.data())?;
             (space, superblock, false)
         };
-        let pager = Pager::new(space, options.frames, &budget, options.eviction)?;
+        let pager = Arc::new(Pager::new(space, options.frames, &budget, options.eviction)?);
+        let pool = Arc::downgrade(&pager);
+        budget.set_reclaimer(move |bytes| {
+            if let Some(pool) = pool.upgrade() {
+                pool.shrink(bytes);
+            }
+        });
         // A database that was never cut has neither pages nor a log.
         let never_cut = fresh || superblock.epoch.0 == 1;
         let newest = superblock.commit_ts;
@@ -122,7 +129,7 @@ impl Engine {
         transactions.commits().start_after(commit_ts);
         let log = Arc::new(Wal::create(Arc::clone(vfs), files.log_folder(), salt, start, options.wal)?);
         transactions.set_log(Arc::clone(&log));
-        let engine = Self { store, log, salt, checkpointer: Checkpointer::default(), files };
+        let engine = Self { store, log, salt, checkpointer: Checkpointer::default(), files, budget };
         engine.checkpoint()?;
         Ok(engine)
     }
@@ -130,6 +137,11 @@ impl Engine {
     /// The tables and the transactions.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The memory that everything shares.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// A new session's part in transactions.
