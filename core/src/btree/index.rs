@@ -325,14 +325,10 @@ impl IndexTree {
                 return Ok(out.starts_with(prefix).then_some(Match { clean, more }));
             }
             // Nothing here: entries with the prefix may begin in the next leaf.
-            let upper = node.upper();
+            let next = node.upper().filter(|_| node.goes_on(count, prefix));
             leaf.validate()?;
-            match upper {
-                Some(upper) if upper.starts_with(prefix) || upper.as_slice() <= prefix => {
-                    beyond = Some(upper)
-                }
-                Some(_) | None => return Ok(None),
-            }
+            let Some(next) = next else { return Ok(None) };
+            beyond = Some(next);
         }
     }
 

@@ -253,15 +253,17 @@ impl<'a, P: PageBytes + ?Sized> Node<'a, P> {
         self.flag(BOUNDED)
     }
 
-    /// Whether entry `i` begins with `prefix`; past the end, whether the next leaf's first entry may.
+    /// Whether entry `i` of a leaf begins with `prefix`; past the end, whether the next leaf's first entry may.
     pub(super) fn goes_on(self, i: usize, prefix: &[u8]) -> bool {
-        let mut key = Vec::new();
         if i < self.count() {
-            self.key_into(i, &mut key);
-            return key.starts_with(prefix);
+            let cut = self.prefix_len().min(prefix.len());
+            let (shared, rest) = prefix.split_at(cut);
+            return self.0.compare(self.lower_at(), cut, shared).is_eq()
+                && self.0.compare(self.offset(i), self.suffix_len(i).min(rest.len()), rest).is_eq();
         }
-        // Keys with the prefix lie between it and, short of the fence, anything that does not begin with it.
-        self.upper_into(&mut key) && (key.starts_with(prefix) || key.as_slice() <= prefix)
+        // Some key at or above the fence begins with the prefix unless the fence is already above all that do.
+        let len = self.upper_len().min(prefix.len());
+        self.is_bounded() && self.0.compare(self.upper_at(), len, prefix).is_le()
     }
 
     /// What a purge compares to learn whether the leaf is as it saw it.
