@@ -225,7 +225,6 @@ impl<'a, N: Nodes> Structure<'a, N> {
             root.validate()?;
             (self.root, None)
         } else {
-            drop(root);
             let parent = self.descend(key, 1)?.page;
             let routed = N::route(&parent, key);
             parent.validate()?;
