@@ -5,6 +5,8 @@
 //! run:    sessions write through `table::Store`; the collector clears up; a cut when the log has grown
 //! close:  cut without open transactions -> log removed -> lock given back
 //! ```
+//! A new log is begun at every opening, so nothing is ever appended behind the damaged end of an old one. The first
+//! cut, at the end of the opening, is what makes the recovered state durable; until then the old files stand.
 
 mod files;
 mod housekeeper;
