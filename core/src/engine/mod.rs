@@ -10,6 +10,7 @@
 
 mod files;
 mod housekeeper;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use housekeeper::Housekeeper;
+pub use shared::SharedEngine;
 
 /// How a database is opened.
 pub struct EngineOptions {
