@@ -53,7 +53,7 @@ impl Nodes for IndexNodes {
     }
 
     #[inline]
-    fn route<P: PageBytes>(page: &P, key: Probe<'_>) -> Result<(usize, PageId), Damage> {
+    fn route<P: PageBytes + ?Sized>(page: &P, key: Probe<'_>) -> Result<(usize, PageId), Damage> {
         let node = Node::new(page);
         match key {
             Probe::At(key) => node.route(key),
@@ -68,11 +68,11 @@ impl Nodes for IndexNodes {
         }
     }
 
-    fn children<P: PageBytes>(page: &P) -> usize {
+    fn children<P: PageBytes + ?Sized>(page: &P) -> usize {
         Node::new(page).count()
     }
 
-    fn child<P: PageBytes>(page: &P, at: usize) -> PageId {
+    fn child<P: PageBytes + ?Sized>(page: &P, at: usize) -> PageId {
         Node::new(page).child(at)
     }
 

@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 const BATCH: usize = 64;
 /// Frames the pool grows by.
 const GROWTH: usize = 64;
+/// Frames that an attempt may need at once: a root is split into two new pages, so an attempt that finds only one
+/// free gives it back and asks again.
+const SPARE: usize = 2;
 /// Sweeps over the whole pool before it counts as stuck.
 const MAX_SWEEPS: usize = 64;
 
@@ -192,23 +195,30 @@ impl Pager {
         }
     }
 
-    /// Frees at least one frame.
+    /// Frees as many frames as one attempt may allocate before it changes anything; fewer, but at least one, if
+    /// no more can leave.
     pub(super) fn make_room(&self) -> Result<()> {
         for _ in 0..MAX_SWEEPS {
-            {
-                let mut free = self.free.lock();
-                if let Some(frame) = free.take(&self.arena) {
-                    free.give(frame);
-                    return Ok(());
-                }
-            }
-            if self.evict_some()? > 0 {
+            if self.spare_frames() == SPARE {
                 return Ok(());
             }
-            std::thread::yield_now();
+            if self.evict_some()? == 0 {
+                std::thread::yield_now();
+            }
+        }
+        if self.spare_frames() > 0 {
+            return Ok(());
         }
         let bytes = self.page_size() as u64;
         Err(StorageError::OutOfMemory { requested: bytes, limit: self.arena.frames() as u64 * bytes }.into())
+    }
+
+    /// Free frames, counted up to `SPARE`; makes the pool grow if it may.
+    fn spare_frames(&self) -> usize {
+        let mut free = self.free.lock();
+        let spare: Vec<u32> = (0..SPARE).map_while(|_| free.take(&self.arena)).collect();
+        spare.iter().for_each(|&frame| free.give(frame));
+        spare.len()
     }
 
     /// Frees some of the frames that the policy proposes; clean ones if there are any.
