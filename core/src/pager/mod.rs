@@ -246,7 +246,7 @@ impl Pager {
                 Ok(())
             }
             Restart::Miss(page) => self.load(page),
-            Restart::Full => self.make_room(),
+            Restart::Full => self.make_room(replacement::MOST_NEW_PAGES),
             Restart::Corrupt(page, reason) => Err(StorageError::CorruptPage { page: page.0, reason }.into()),
         }
     }

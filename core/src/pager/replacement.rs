@@ -17,7 +17,8 @@ const BATCH: usize = 64;
 const GROWTH: usize = 64;
 /// Sweeps over the whole pool before it counts as stuck.
 const MAX_SWEEPS: usize = 64;
-
+/// Pages that one row operation makes at most: a new root's two children.
+pub(super) const MOST_NEW_PAGES: usize = 2;
 /// Attempts without success after which the pool gives no more memory away.
 const IDLE_SWEEPS: usize = 4;
 
@@ -63,6 +64,14 @@ impl FreeFrames {
 
     pub(super) fn give(&mut self, frame: u32) {
         self.list.push(frame);
+    }
+
+    /// Whether so many are free now.
+    fn has(&mut self, wanted: usize, arena: &Arena) -> bool {
+        let taken: Vec<u32> = (0..wanted).map_while(|_| self.take(arena)).collect();
+        let found = taken.len() == wanted;
+        self.list.extend(taken);
+        found
     }
 
     /// Gives the memory of up to `count` free frames back, and tells how many there were.
@@ -188,24 +197,22 @@ impl Pager {
             if let Some(frame) = self.free.lock().take(&self.arena) {
                 return Ok(frame);
             }
-            self.make_room()?;
+            self.make_room(1)?;
         }
     }
 
-    /// Frees at least one frame.
-    pub(super) fn make_room(&self) -> Result<()> {
-        for _ in 0..MAX_SWEEPS {
-            {
-                let mut free = self.free.lock();
-                if let Some(frame) = free.take(&self.arena) {
-                    free.give(frame);
-                    return Ok(());
-                }
-            }
-            if self.evict_some()? > 0 {
+    /// Frees frames until there are `wanted`. A row operation gives the pages back that it made before it met a full
+    /// pool, so one that makes two must find two, or it would meet the same again.
+    pub(super) fn make_room(&self, wanted: usize) -> Result<()> {
+        let mut idle = 0;
+        while idle < MAX_SWEEPS {
+            if self.free.lock().has(wanted, &self.arena) {
                 return Ok(());
             }
-            std::thread::yield_now();
+            if self.evict_some()? == 0 {
+                idle += 1;
+                std::thread::yield_now();
+            }
         }
         let bytes = self.page_size() as u64;
         Err(StorageError::OutOfMemory { requested: bytes, limit: self.arena.frames() as u64 * bytes }.into())
