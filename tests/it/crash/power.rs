@@ -85,11 +85,11 @@ fn sweep(plan: Plan, sample: usize, again: u64) {
     assert!(failed.is_empty(), "{} failures:\n{}", failed.len(), failed.join("\n"));
 }
 
-const PLAN: Plan = Plan { seed: 1, steps: 2500, rows: 500, sessions: 5, cut_every: 120, faulty: false };
+const PLAN: Plan = Plan { seed: 1, steps: 2500, rows: 500, sessions: 5, cut_every: 120, faulty: false, trace: false };
 
 #[test]
 fn the_run_covers_what_the_suite_promises() {
-    let history = run(FaultVfs::new(), PLAN);
+    let history = run(FaultVfs::new(), Plan { trace: true, ..PLAN });
     let coverage = &history.coverage;
     println!("{} points, {} commits, {coverage:?}", history.vfs.current_point(), history.commits.len());
     assert!(history.vfs.current_point() >= 2000);

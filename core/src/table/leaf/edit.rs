@@ -1,6 +1,6 @@
 //! Changing the rows of a leaf that is held exclusively.
 
-use super::shape::rebuild;
+use super::shape::{compact, rebuild};
 use super::{
     ALIVE, ARRAYS, FIRST, HEAP_DEAD, HEAP_TOP, Header, INLINE, LeafLayout, LeafView, NULLS, OVERFLOW_PLACE,
     ROWS, USED, heap_bytes,
@@ -33,11 +33,8 @@ impl<'a> LeafMut<'a> {
     }
 
     fn compact(&mut self) -> Result<(), Damage> {
-        let (capacity, dense) = {
-            let view = self.view()?;
-            (view.header.capacity, view.header.dense)
-        };
-        self.reshape(capacity, dense)
+        let capacity = self.view()?.header.capacity;
+        compact(self.page, self.layout, capacity)
     }
 
     /// Puts a new row before `slot` (where `find` said it belongs) and makes it alive. There is room for it.

@@ -66,7 +66,7 @@ pub(in crate::table) fn room_for(
 }
 
 /// Makes room for `heap` bytes of strings in place of `freed` bytes of a row that is there: by compaction, or by
-/// giving up slots that no row uses.
+/// giving up slots beyond the last row. Slots stay what they are.
 pub(in crate::table) fn make_room(
     leaf: &mut [u8],
     layout: &LeafLayout,
@@ -81,10 +81,27 @@ pub(in crate::table) fn make_room(
     }
     // The old strings stay until the change: they must fit the narrower leaf as well.
     if layout.fixed_end(rows, dense).saturating_add(needed.max(view.live_heap())) <= leaf.len() {
-        rebuild(leaf, layout, rows, dense)?;
+        compact(leaf, layout, rows)?;
         return Ok(Room::Fits);
     }
     Ok(Room::Full)
+}
+
+/// Rewrites a leaf with places for `capacity` rows and without dead strings. Every row keeps its slot, so that callers
+/// may go on with the one they found.
+pub(super) fn compact(leaf: &mut [u8], layout: &LeafLayout, capacity: usize) -> Result<(), Damage> {
+    let source = leaf.to_vec();
+    let view = LeafView::new(&*source, layout)?;
+    let Header { rows, dense, first, .. } = view.header;
+    if rows > capacity || layout.fixed_end(capacity, dense) > leaf.len() {
+        return Err(Damage("a leaf is narrower than its rows"));
+    }
+    write_header(leaf, view.schema(), first, capacity, dense, source.len());
+    let mut leaf = LeafMut::new(leaf, layout);
+    for slot in 0..rows {
+        leaf.place(slot, view.row_id(slot), &view, slot)?;
+    }
+    Ok(())
 }
 
 /// Rewrites a leaf with another capacity, and with its ids stored unless `dense`; its rows and heap must fit.
