@@ -15,8 +15,9 @@ use parking_lot::MutexGuard;
 use std::sync::Arc;
 
 impl Store {
-    /// Clears up to `limit` pieces of garbage and looks once at every page with versions. Returns how many pieces went.
-    /// Another collector at work makes it return at once.
+    /// Clears up to `limit` pieces of garbage and looks once at every page with versions. Returns how many pieces went;
+    /// those that have to wait for an open transaction are looked at once. Another collector at work makes it return
+    /// at once.
     ///
     /// # Errors
     /// I/O errors and damage; what was not cleared stays.
@@ -24,12 +25,11 @@ impl Store {
         let Some(_alone) = self.collector.try_lock() else { return Ok(0) };
         let horizon = self.transactions.snapshots().horizon();
         self.prune_versions(horizon)?;
+        let pieces = limit.min(self.transactions.garbage_waiting());
         let mut cleared = 0;
-        while cleared < limit
-            && let Some(garbage) = self.transactions.next_garbage(horizon)
-        {
-            self.clear(&garbage)?;
-            cleared += 1;
+        for _ in 0..pieces {
+            let Some(garbage) = self.transactions.next_garbage(horizon) else { break };
+            cleared += usize::from(self.clear(&garbage)?);
         }
         Ok(cleared)
     }
@@ -58,16 +58,12 @@ impl Store {
         self.collector.lock()
     }
 
-    /// Clears a piece of garbage that nobody can see any more.
-    fn clear(&self, garbage: &Garbage) -> Result<()> {
+    /// Clears a piece of garbage that nobody can see any more, unless it has to wait; whether it is gone.
+    fn clear(&self, garbage: &Garbage) -> Result<bool> {
         let done = || self.transactions.garbage_done();
         match garbage {
             Garbage::Row { table, row } => match self.table(*table) {
-                Ok(table) if table.is_in_use(self, *row)? => self.attempt(|| {
-                    self.transactions.postpone_garbage();
-                    Ok(())
-                }),
-                Ok(table) => table.purge_row(self, *row, done),
+                Ok(table) => return table.purge_row(self, *row),
                 Err(_) => self.nothing_left(done),
             },
             Garbage::Key { table, index, row, key } => {
@@ -90,6 +86,7 @@ impl Store {
             }),
             Garbage::Object(object) => self.drop_object(*object, done),
         }
+        .map(|()| true)
     }
 
     /// What the garbage belonged to is gone.
@@ -163,16 +160,9 @@ impl Table {
         Ok(())
     }
 
-    /// Whether the row has versions: a transaction may have put a row in its place, and may take it away again.
-    fn is_in_use(&self, store: &Store, row: RowId) -> Result<bool> {
-        store.attempt(|| {
-            let guard = self.tree.find_shared(store.pager(), row)?;
-            Ok(versions_of_read(&guard).is_some_and(|versions| versions.newest(row).is_some()))
-        })
-    }
-
-    /// Takes a deleted row away for good, entries and long values first.
-    pub(super) fn purge_row(&self, store: &Store, row: RowId, done: impl Fn()) -> Result<()> {
+    /// Takes the row of the garbage at hand away for good, entries and long values first. A row with versions has to
+    /// wait: a transaction may have put a row in its place, and may take it away again. Whether it went.
+    fn purge_row(&self, store: &Store, row: RowId) -> Result<bool> {
         let indexes = self.indexes();
         for index in indexes.iter() {
             store.attempt(|| self.remove_entry_of_dead_row(store, index, row))?;
@@ -189,12 +179,16 @@ impl Table {
             let mut guard = self.tree.find_exclusive(store.pager(), row)?;
             let page = guard.page_id();
             let view = self.view(&guard, page)?;
+            if guard.versions().is_some_and(|versions| versions.newest(row).is_some()) {
+                store.transactions.postpone_garbage();
+                return Ok(false);
+            }
             if let Some(slot) = self.dead_slot(&view, &guard, row) {
                 let purged = LeafMut::new(&mut guard, &self.layout).purge(slot);
                 purged.map_err(|damage| corrupt(page, damage))?;
             }
-            done();
-            Ok(())
+            store.transactions.garbage_done();
+            Ok(true)
         })
     }
 

@@ -177,6 +177,12 @@ impl Transactions {
         queue.working.as_ref().map(|(_, garbage)| garbage.clone())
     }
 
+    /// How many pieces of garbage there are.
+    pub fn garbage_waiting(&self) -> usize {
+        let queue = self.garbage.lock();
+        queue.waiting.len() + usize::from(queue.working.is_some())
+    }
+
     /// The garbage taken up last is gone.
     pub fn garbage_done(&self) {
         self.garbage.lock().working = None;
