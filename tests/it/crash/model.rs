@@ -48,6 +48,22 @@ impl Row {
 /// The rows of a table by key.
 pub(crate) type Rows = BTreeMap<i64, Arc<Row>>;
 
+/// The first difference, in words.
+pub(crate) fn row_difference(expected: &Rows, found: &Rows) -> Option<String> {
+    let keys: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let differing: Vec<_> = keys.into_iter().filter(|id| expected.get(id) != found.get(id)).collect();
+    let id = differing.first()?;
+    let show = |rows: &Rows| match rows.get(id) {
+        Some(row) => {
+            let body: String = row.body.chars().take(12).collect();
+            format!("({:?}, {:?}, {body}.. {})", row.number, row.word, row.body.len())
+        }
+        None => "nothing".to_owned(),
+    };
+    let (count, found, expected) = (differing.len(), show(found), show(expected));
+    Some(format!("{count} rows differ; row {id} is {found} instead of {expected}"))
+}
+
 /// A table and what is in it.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct TableState {
@@ -83,24 +99,8 @@ impl State {
                     indexes(expected)
                 );
             }
-            let keys: BTreeSet<_> = expected.rows.keys().chain(found.rows.keys()).collect();
-            let differing: Vec<_> =
-                keys.into_iter().filter(|id| expected.rows.get(id) != found.rows.get(id)).collect();
-            if let Some(id) = differing.first() {
-                let show = |rows: &Rows| match rows.get(id) {
-                    Some(row) => {
-                        let body: String = row.body.chars().take(12).collect();
-                        format!("({:?}, {:?}, {body}.. {})", row.number, row.word, row.body.len())
-                    }
-                    None => "nothing".to_owned(),
-                };
-                return format!(
-                    "table {object} ({:?}): {} rows differ; row {id} is {} instead of {}",
-                    expected.def.row_key,
-                    differing.len(),
-                    show(&found.rows),
-                    show(&expected.rows)
-                );
+            if let Some(difference) = row_difference(&expected.rows, &found.rows) {
+                return format!("table {object} ({:?}): {difference}", expected.def.row_key);
             }
         }
         "none".to_owned()
@@ -197,7 +197,6 @@ pub(crate) fn index_def(object: ObjectId, unique: bool, columns: &[(u16, bool)])
         let ty = if column <= NUMBER { DataType::BigInt } else { DataType::Text };
         if descending { KeyColumn::descending(ty) } else { KeyColumn::ascending(ty) }
     };
-    let columns =
-        columns.iter().map(|&(column, descending)| IndexColumn { column, key: key(column, descending) });
+    let columns = columns.iter().map(|&(column, descending)| IndexColumn { column, key: key(column, descending) });
     IndexDef { object, name: format!("i{object}"), unique, columns: columns.collect() }
 }

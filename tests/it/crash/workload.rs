@@ -4,8 +4,8 @@
 //! transaction, and a statement whose claims another session holds is left out.
 
 use super::driver::{self, Draws};
-use super::model::{BODY, Draft, ID, NUMBER, Row, Rows, State, WORD, index_def, table_def};
 use super::oracle;
+use super::model::{BODY, Draft, ID, NUMBER, Row, Rows, State, WORD, index_def, row_difference, table_def};
 use rustdb::engine::Engine;
 use rustdb::ids::ObjectId;
 use rustdb::table::{RowKey, Written};
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) cut_every: u64,
     /// I/O errors are met with a rollback, and end the run only if they stop the database.
     pub(crate) faulty: bool,
+    /// Prints what it does.
+    pub(crate) trace: bool,
 }
 
 /// A commit, or the empty database before the first.
@@ -416,6 +418,13 @@ impl World {
     }
 
     /// Runs a statement in a transaction that is open, and takes it back if it fails. Whether it was done.
+    fn note(&self, session: usize, what: impl FnOnce() -> String) {
+        if self.plan.trace {
+            let serial = self.sessions[session].open.as_ref().map(|open| open.serial);
+            println!("{}: session {session}, {serial:?}: {}", self.vfs.current_point(), what());
+        }
+    }
+
     fn statement(
         &mut self,
         session: usize,
@@ -458,10 +467,7 @@ impl World {
         let used: Vec<ObjectId> =
             self.tables_used.iter().filter(|(_, by)| *by == session).map(|(table, _)| *table).collect();
         self.tables_used.extend(used.into_iter().map(|table| (table, kept)));
-        self.tables_claimed
-            .values_mut()
-            .filter(|holder| **holder == session)
-            .for_each(|holder| *holder = kept);
+        self.tables_claimed.values_mut().filter(|holder| **holder == session).for_each(|holder| *holder = kept);
         self.sessions[session].party = Some(impatient(&self.engine));
     }
 
@@ -476,8 +482,7 @@ impl World {
         let table = *self.draws.pick(&tables);
         let mut rows = Vec::new();
         for _ in 0..count {
-            let gone: Vec<i64> =
-                self.deleted.range((table, i64::MIN)..=(table, i64::MAX)).map(|(_, id)| *id).collect();
+            let gone: Vec<i64> = self.deleted.range((table, i64::MIN)..=(table, i64::MAX)).map(|(_, id)| *id).collect();
             let id = if !gone.is_empty() && self.draws.one_in(2) {
                 *self.draws.pick(&gone)
             } else {
@@ -504,6 +509,7 @@ impl World {
             return Ok(());
         }
         let violates = rows.iter().any(|(id, row)| self.violates(session, table, *id, row, true));
+        self.note(session, || format!("insert {table} {:?}, {violates}", rows.iter().map(|(id, row)| (id, &row.body[..row.body.len().min(4)])).collect::<Vec<_>>()));
         for (id, row) in rows {
             if !self.claim(session, table, *id, Some(row)) {
                 return Ok(());
@@ -541,8 +547,7 @@ impl World {
     fn update(&mut self, session: usize) -> Step {
         let Some((table, id, old)) = self.choose(session) else { return Ok(()) };
         let values = self.row(table, id);
-        let mut columns: Vec<u16> =
-            [NUMBER, WORD, BODY].into_iter().filter(|_| self.draws.one_in(2)).collect();
+        let mut columns: Vec<u16> = [NUMBER, WORD, BODY].into_iter().filter(|_| self.draws.one_in(2)).collect();
         if columns.is_empty() {
             columns.push(NUMBER);
         }
@@ -558,6 +563,7 @@ impl World {
             return Ok(());
         }
         let violates = self.violates(session, table, id, &new, false);
+        self.note(session, || format!("update {table} {id} {columns:?} {}, {violates}", &new.body[..new.body.len().min(4)]));
         let done = self.statement(session, violates, |engine, tx| {
             driver::update(engine, tx, &*engine.store().table(table)?, id, &columns, &new)
         })?;
@@ -579,6 +585,7 @@ impl World {
         if !self.claim(session, table, id, None) {
             return Ok(());
         }
+        self.note(session, || format!("delete {table} {id}"));
         let done = self.statement(session, false, |engine, tx| {
             driver::delete(engine, tx, &*engine.store().table(table)?, id)
         })?;
@@ -600,7 +607,9 @@ impl World {
         match found {
             Ok((rows, _)) => {
                 let expected = self.draft(session).rows(&self.committed, object);
-                assert!(rows == expected, "table {object} shows a transaction other rows than it should");
+                if let Some(difference) = row_difference(&expected, &rows) {
+                    panic!("table {object} as session {session} sees it: {difference}");
+                }
                 Ok(())
             }
             Err(error) => self.failed(&error, "a scan"),
@@ -635,12 +644,8 @@ impl World {
         match extra {
             Some(index) if indexes.len() > 3 || self.draws.one_in(4) => self.drop_object(session, index),
             _ if indexes.len() < 5 => {
-                let columns: [&[(u16, bool)]; 4] = [
-                    &[(NUMBER, true)],
-                    &[(WORD, false)],
-                    &[(NUMBER, false), (WORD, true)],
-                    &[(WORD, true), (ID, false)],
-                ];
+                let columns: [&[(u16, bool)]; 4] =
+                    [&[(NUMBER, true)], &[(WORD, false)], &[(NUMBER, false), (WORD, true)], &[(WORD, true), (ID, false)]];
                 let columns = *self.draws.pick(&columns);
                 let unique = self.draws.one_in(3);
                 self.create_index(session, table, unique, columns)
@@ -671,11 +676,7 @@ impl World {
         for (unique, columns) in indexes {
             self.create_index(session, object, *unique, columns)?;
             let lost = self.sessions[session].open.as_ref().is_none_or(|open| {
-                !open
-                    .draft
-                    .indexes
-                    .values()
-                    .any(|(of, index)| *of == object && index.columns.len() == columns.len())
+                !open.draft.indexes.values().any(|(of, index)| *of == object && index.columns.len() == columns.len())
             });
             if lost {
                 // An I/O error took the index: the table goes, too.
@@ -685,13 +686,7 @@ impl World {
         Ok(())
     }
 
-    fn create_index(
-        &mut self,
-        session: usize,
-        table: ObjectId,
-        unique: bool,
-        columns: &[(u16, bool)],
-    ) -> Step {
+    fn create_index(&mut self, session: usize, table: ObjectId, unique: bool, columns: &[(u16, bool)]) -> Step {
         let def = index_def(self.engine.store().allocate_object(), unique, columns);
         let rows = self.draft(session).rows(&self.committed, table);
         let mut keys = HashSet::new();
@@ -729,6 +724,8 @@ impl World {
     fn savepoint(&mut self, session: usize) -> Step {
         let open = self.open(session);
         let mark = open.tx.mark();
+        self.note(session, || format!("savepoint {mark:?}"));
+        let open = self.open(session);
         open.savepoints.push((mark, open.draft.clone()));
         Ok(())
     }
@@ -745,6 +742,7 @@ impl World {
         let engine = Rc::clone(&self.engine);
         let after = if self.draws.one_in(3) { 1 + self.draws.below(4) } else { 0 };
         let target = CutWithin { engine: &engine, after: Cell::new(after), cut: RefCell::new(None) };
+        self.note(session, || format!("back to {mark:?}"));
         let open = self.open(session);
         let undone = open.tx.rollback_to(mark, &target);
         if undone.is_ok() {
@@ -761,6 +759,7 @@ impl World {
     }
 
     fn commit(&mut self, session: usize) -> Step {
+        self.note(session, || "commit".to_owned());
         let Some(open) = self.sessions[session].open.take() else { return Ok(()) };
         let wait = !self.draws.one_in(8);
         let started = self.vfs.current_point();
@@ -793,6 +792,7 @@ impl World {
     }
 
     fn rollback(&mut self, session: usize) -> Step {
+        self.note(session, || "rollback".to_owned());
         let Some(open) = self.sessions[session].open.take() else { return Ok(()) };
         let engine = Rc::clone(&self.engine);
         let after = if self.draws.one_in(4) { 1 + self.draws.below(6) } else { 0 };
@@ -833,6 +833,7 @@ impl World {
             return self.failed(&error, "a cut");
         }
         self.durable_at(self.vfs.current_point());
+        self.note(0, || "cut".to_owned());
         let open = self.sessions.iter().filter_map(|session| session.open.as_ref());
         let open = open.filter(|open| open.tx.id().is_some()).map(|open| open.serial).collect();
         self.coverage.cuts.push(CutSeen { open, inside_rollback });
