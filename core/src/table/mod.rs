@@ -278,6 +278,8 @@ pub struct Store {
     /// One collector at a time.
     collector: Mutex<()>,
     next_object: AtomicU32,
+    /// The horizon when versions were last pruned.
+    pruned_at: AtomicU64,
 }
 
 impl Store {
@@ -292,6 +294,7 @@ impl Store {
             versioned: Mutex::new(Vec::new()),
             collector: Mutex::new(()),
             next_object: AtomicU32::new(0),
+            pruned_at: AtomicU64::new(u64::MAX),
         }
     }
 

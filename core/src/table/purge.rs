@@ -13,6 +13,7 @@ use crate::pager::{Attempt, ReadGuard, WriteGuard};
 use crate::transaction::{Garbage, VersionMap};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Store {
     /// Clears up to `limit` pieces of garbage and looks once at every page with versions. Returns how many pieces went.
@@ -106,7 +107,12 @@ impl Store {
         Ok(())
     }
 
+    /// Looks at the pages with versions, unless the horizon stands where it stood at the last look: then whatever was
+    /// changed since is younger.
     fn prune_versions(&self, horizon: Timestamp) -> Result<()> {
+        if self.pruned_at.swap(horizon.0, Ordering::Relaxed) == horizon.0 {
+            return Ok(());
+        }
         let pages = std::mem::take(&mut *self.versioned.lock());
         for (at, &page) in pages.iter().enumerate() {
             match self.attempt(|| self.prune_page(page, horizon)) {

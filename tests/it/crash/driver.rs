@@ -85,7 +85,8 @@ pub(crate) fn find(engine: &Engine, tx: &Transaction, table: &Table, id: i64) ->
         RowKey::Column(_) => vec![TableDef::row_of_key(id)],
         RowKey::Hidden => {
             let indexes = table.indexes();
-            let of_keys = indexes.iter().find(|index| matches!(&index.def.columns[..], [one] if one.column == ID));
+            let of_keys =
+                indexes.iter().find(|index| matches!(&index.def.columns[..], [one] if one.column == ID));
             let index = of_keys.expect("tables with hidden row ids have an index of their keys");
             let mut prefix = Vec::new();
             index.def.columns[0].key.encode(&mut prefix, Scalar::I64(id));

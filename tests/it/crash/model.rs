@@ -197,6 +197,7 @@ pub(crate) fn index_def(object: ObjectId, unique: bool, columns: &[(u16, bool)])
         let ty = if column <= NUMBER { DataType::BigInt } else { DataType::Text };
         if descending { KeyColumn::descending(ty) } else { KeyColumn::ascending(ty) }
     };
-    let columns = columns.iter().map(|&(column, descending)| IndexColumn { column, key: key(column, descending) });
+    let columns =
+        columns.iter().map(|&(column, descending)| IndexColumn { column, key: key(column, descending) });
     IndexDef { object, name: format!("i{object}"), unique, columns: columns.collect() }
 }

@@ -115,7 +115,8 @@ pub(crate) fn verify(
         } else {
             drop(engine);
         }
-        let engine = driver::open(&vfs, seed + 1).map_err(|error| format!("opening again: {}", in_words(error)))?;
+        let engine =
+            driver::open(&vfs, seed + 1).map_err(|error| format!("opening again: {}", in_words(error)))?;
         let found = read(&engine).map_err(in_words)?;
         if found != state {
             return Err(format!("after opening again: {}", state.difference(&found)));

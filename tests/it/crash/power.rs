@@ -20,7 +20,9 @@ struct Crash {
 fn crashes(history: &History, every: usize) -> Vec<Crash> {
     let points = 0..=history.vfs.current_point();
     let of_point = |point| {
-        CrashMode::ALL.into_iter().flat_map(move |mode| (0..SEEDS).map(move |seed| Crash { point, mode, seed }))
+        CrashMode::ALL
+            .into_iter()
+            .flat_map(move |mode| (0..SEEDS).map(move |seed| Crash { point, mode, seed }))
     };
     let all: Vec<Crash> = points.flat_map(of_point).collect();
     let mut draws = Draws::new(history.commits.len() as u64);
@@ -59,9 +61,8 @@ fn crash_again(
         let point = draws.below(recovery.current_point() + 1);
         let mode = *draws.pick(&CrashMode::ALL);
         let image = recovery.crash_image(point, mode, crash.seed);
-        verify(history, &image, (survived, survived), crash.seed + 30, Care::Look).map_err(|problem| {
-            format!("again at {mode:?} {}: {problem}", recovery.describe(point))
-        })?;
+        verify(history, &image, (survived, survived), crash.seed + 30, Care::Look)
+            .map_err(|problem| format!("again at {mode:?} {}: {problem}", recovery.describe(point)))?;
     }
     Ok(())
 }
@@ -70,11 +71,8 @@ fn sweep(plan: Plan, sample: usize, again: u64) {
     let history = run(FaultVfs::new(), plan);
     let (every, again) = if is_full() { (1, 10) } else { (sample, again) };
     let crashes = crashes(&history, every);
-    let failed = failures(
-        &crashes,
-        |crash| check(&history, crash, again),
-        |crash| describe(&history, plan, crash),
-    );
+    let failed =
+        failures(&crashes, |crash| check(&history, crash, again), |crash| describe(&history, plan, crash));
     println!(
         "seed {}: {} points, {} commits, {} crashes, each again at {again} points",
         plan.seed,
@@ -85,7 +83,8 @@ fn sweep(plan: Plan, sample: usize, again: u64) {
     assert!(failed.is_empty(), "{} failures:\n{}", failed.len(), failed.join("\n"));
 }
 
-const PLAN: Plan = Plan { seed: 1, steps: 2500, rows: 500, sessions: 5, cut_every: 120, faulty: false, trace: false };
+const PLAN: Plan =
+    Plan { seed: 1, steps: 2500, rows: 500, sessions: 5, cut_every: 120, faulty: false, trace: false };
 
 #[test]
 fn the_run_covers_what_the_suite_promises() {

@@ -4,8 +4,8 @@
 //! transaction, and a statement whose claims another session holds is left out.
 
 use super::driver::{self, Draws};
-use super::oracle;
 use super::model::{BODY, Draft, ID, NUMBER, Row, Rows, State, WORD, index_def, row_difference, table_def};
+use super::oracle;
 use rustdb::engine::Engine;
 use rustdb::ids::ObjectId;
 use rustdb::table::{RowKey, Written};
@@ -467,7 +467,10 @@ impl World {
         let used: Vec<ObjectId> =
             self.tables_used.iter().filter(|(_, by)| *by == session).map(|(table, _)| *table).collect();
         self.tables_used.extend(used.into_iter().map(|table| (table, kept)));
-        self.tables_claimed.values_mut().filter(|holder| **holder == session).for_each(|holder| *holder = kept);
+        self.tables_claimed
+            .values_mut()
+            .filter(|holder| **holder == session)
+            .for_each(|holder| *holder = kept);
         self.sessions[session].party = Some(impatient(&self.engine));
     }
 
@@ -482,7 +485,8 @@ impl World {
         let table = *self.draws.pick(&tables);
         let mut rows = Vec::new();
         for _ in 0..count {
-            let gone: Vec<i64> = self.deleted.range((table, i64::MIN)..=(table, i64::MAX)).map(|(_, id)| *id).collect();
+            let gone: Vec<i64> =
+                self.deleted.range((table, i64::MIN)..=(table, i64::MAX)).map(|(_, id)| *id).collect();
             let id = if !gone.is_empty() && self.draws.one_in(2) {
                 *self.draws.pick(&gone)
             } else {
@@ -509,7 +513,12 @@ impl World {
             return Ok(());
         }
         let violates = rows.iter().any(|(id, row)| self.violates(session, table, *id, row, true));
-        self.note(session, || format!("insert {table} {:?}, {violates}", rows.iter().map(|(id, row)| (id, &row.body[..row.body.len().min(4)])).collect::<Vec<_>>()));
+        self.note(session, || {
+            format!(
+                "insert {table} {:?}, {violates}",
+                rows.iter().map(|(id, row)| (id, &row.body[..row.body.len().min(4)])).collect::<Vec<_>>()
+            )
+        });
         for (id, row) in rows {
             if !self.claim(session, table, *id, Some(row)) {
                 return Ok(());
@@ -547,7 +556,8 @@ impl World {
     fn update(&mut self, session: usize) -> Step {
         let Some((table, id, old)) = self.choose(session) else { return Ok(()) };
         let values = self.row(table, id);
-        let mut columns: Vec<u16> = [NUMBER, WORD, BODY].into_iter().filter(|_| self.draws.one_in(2)).collect();
+        let mut columns: Vec<u16> =
+            [NUMBER, WORD, BODY].into_iter().filter(|_| self.draws.one_in(2)).collect();
         if columns.is_empty() {
             columns.push(NUMBER);
         }
@@ -563,7 +573,9 @@ impl World {
             return Ok(());
         }
         let violates = self.violates(session, table, id, &new, false);
-        self.note(session, || format!("update {table} {id} {columns:?} {}, {violates}", &new.body[..new.body.len().min(4)]));
+        self.note(session, || {
+            format!("update {table} {id} {columns:?} {}, {violates}", &new.body[..new.body.len().min(4)])
+        });
         let done = self.statement(session, violates, |engine, tx| {
             driver::update(engine, tx, &*engine.store().table(table)?, id, &columns, &new)
         })?;
@@ -644,8 +656,12 @@ impl World {
         match extra {
             Some(index) if indexes.len() > 3 || self.draws.one_in(4) => self.drop_object(session, index),
             _ if indexes.len() < 5 => {
-                let columns: [&[(u16, bool)]; 4] =
-                    [&[(NUMBER, true)], &[(WORD, false)], &[(NUMBER, false), (WORD, true)], &[(WORD, true), (ID, false)]];
+                let columns: [&[(u16, bool)]; 4] = [
+                    &[(NUMBER, true)],
+                    &[(WORD, false)],
+                    &[(NUMBER, false), (WORD, true)],
+                    &[(WORD, true), (ID, false)],
+                ];
                 let columns = *self.draws.pick(&columns);
                 let unique = self.draws.one_in(3);
                 self.create_index(session, table, unique, columns)
@@ -676,7 +692,11 @@ impl World {
         for (unique, columns) in indexes {
             self.create_index(session, object, *unique, columns)?;
             let lost = self.sessions[session].open.as_ref().is_none_or(|open| {
-                !open.draft.indexes.values().any(|(of, index)| *of == object && index.columns.len() == columns.len())
+                !open
+                    .draft
+                    .indexes
+                    .values()
+                    .any(|(of, index)| *of == object && index.columns.len() == columns.len())
             });
             if lost {
                 // An I/O error took the index: the table goes, too.
@@ -686,7 +706,13 @@ impl World {
         Ok(())
     }
 
-    fn create_index(&mut self, session: usize, table: ObjectId, unique: bool, columns: &[(u16, bool)]) -> Step {
+    fn create_index(
+        &mut self,
+        session: usize,
+        table: ObjectId,
+        unique: bool,
+        columns: &[(u16, bool)],
+    ) -> Step {
         let def = index_def(self.engine.store().allocate_object(), unique, columns);
         let rows = self.draft(session).rows(&self.committed, table);
         let mut keys = HashSet::new();
