@@ -83,12 +83,15 @@ fn sweep(plan: Plan, sample: usize, again: u64) {
     assert!(failed.is_empty(), "{} failures:\n{}", failed.len(), failed.join("\n"));
 }
 
+/// The run that is crashed at every point.
 const PLAN: Plan =
-    Plan { seed: 1, steps: 2500, rows: 500, sessions: 5, cut_every: 120, faulty: false, trace: false };
+    Plan { seed: 1, steps: 4000, rows: 500, sessions: 5, cut_every: 130, faulty: false, trace: false };
+/// Runs that differ by their seeds.
+const SMALL: Plan = Plan { seed: 100, steps: 900, rows: 60, sessions: 6, cut_every: 40, ..PLAN };
 
 #[test]
 fn the_run_covers_what_the_suite_promises() {
-    let history = run(FaultVfs::new(), Plan { trace: true, ..PLAN });
+    let history = run(FaultVfs::new(), PLAN);
     let coverage = &history.coverage;
     println!("{} points, {} commits, {coverage:?}", history.vfs.current_point(), history.commits.len());
     assert!(history.vfs.current_point() >= 2000);
@@ -102,4 +105,13 @@ fn the_run_covers_what_the_suite_promises() {
 #[test]
 fn a_crash_at_any_point_leaves_what_was_acknowledged() {
     sweep(PLAN, 40, 1);
+}
+
+#[test]
+fn short_runs_of_many_seeds_survive_a_crash_anywhere() {
+    let seeds = if is_full() { 40 } else { 6 };
+    for seed in 0..seeds {
+        let plan = Plan { seed: SMALL.seed * (seed + 1), ..SMALL };
+        sweep(plan, if seed % 2 == 0 { 60 } else { 150 }, 1);
+    }
 }
