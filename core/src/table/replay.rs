@@ -121,7 +121,7 @@ impl Table {
     }
 
     /// Adds or removes the entries of a row that is there.
-    fn replay_entries(&self, store: &Store, row: RowId, add: bool) -> Result<()> {
+    pub(super) fn replay_entries(&self, store: &Store, row: RowId, add: bool) -> Result<()> {
         let indexes = self.indexes();
         if indexes.is_empty() {
             return Ok(());

@@ -121,6 +121,11 @@ impl Table {
         while let Step::Split = store.attempt(|| self.restore_row(store, row, change, link, &done))? {
             self.split(store, row, usize::MAX)?;
         }
+        if link.is_none() {
+            // Without a chain it is not known whether an entry that was removed is that of a version further back, as
+            // after A -> B -> A or a delete and an insert in one transaction: the row gets what it needs at each step.
+            self.replay_entries(store, row, true)?;
+        }
         Ok(())
     }
 
