@@ -13,7 +13,7 @@ use super::space::{Cut, Location};
 use super::{PageId, Pager};
 use crate::error::Result;
 use crate::ids::{Epoch, PhysicalPage};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 /// Frames written in one batch of a cut.
@@ -29,22 +29,22 @@ pub(super) struct Place {
 /// What an epoch changed, as far as it is not in frames.
 struct EpochPages {
     epoch: Epoch,
-    places: HashMap<PageId, Place>,
-    freed: HashSet<PageId>,
+    places: BTreeMap<PageId, Place>,
+    freed: BTreeSet<PageId>,
 }
 
 impl EpochPages {
     fn new(epoch: Epoch) -> Self {
-        Self { epoch, places: HashMap::new(), freed: HashSet::new() }
+        Self { epoch, places: BTreeMap::new(), freed: BTreeSet::new() }
     }
 }
 
 struct Closing {
     pages: EpochPages,
     /// Images of the closing epoch whose frames were changed before they were written.
-    kept: HashMap<PageId, Box<[u8]>>,
+    kept: BTreeMap<PageId, Box<[u8]>>,
     /// Pages freed in the closing epoch and given out again in the open one.
-    reused: HashSet<PageId>,
+    reused: BTreeSet<PageId>,
     /// An image could not be written.
     failed: bool,
 }
@@ -143,7 +143,7 @@ impl Pager {
         let next = Epoch(cut.open.epoch.0 + 1);
         let pages = std::mem::replace(&mut cut.open, EpochPages::new(next));
         let closing = pages.epoch;
-        cut.closing = Some(Closing { pages, kept: HashMap::new(), reused: HashSet::new(), failed: false });
+        cut.closing = Some(Closing { pages, kept: BTreeMap::new(), reused: BTreeSet::new(), failed: false });
         self.open_epoch.store(next.0, Ordering::Release);
         closing
     }

@@ -317,9 +317,11 @@ impl Store {
         table.ok_or_else(|| StorageError::Corrupt { reason: format!("there is no object {object}") }.into())
     }
 
-    /// All open tables.
+    /// All open tables, in the order of their ids.
     pub fn tables(&self) -> Vec<Arc<Table>> {
-        self.tables.read().values().cloned().collect()
+        let mut tables: Vec<_> = self.tables.read().values().cloned().collect();
+        tables.sort_unstable_by_key(|table| table.def.object);
+        tables
     }
 
     /// An id that no object has had.
@@ -339,13 +341,12 @@ impl Store {
 
     /// All tables as they are now, for a cut. Called inside the barrier.
     pub(crate) fn tables_at_cut(&self) -> Vec<TableAtCut> {
-        let tables = self.tables.read();
-        let at_cut = |table: &Arc<Table>| TableAtCut {
-            table: Arc::clone(table),
+        let at_cut = |table: Arc<Table>| TableAtCut {
             next_row: table.next_row(),
             indexes: table.indexes(),
+            table,
         };
-        tables.values().map(at_cut).collect()
+        self.tables().into_iter().map(at_cut).collect()
     }
 
     /// Opens a table, or replaces what was known of it.

@@ -31,7 +31,7 @@ use crate::ids::{Lsn, ObjectId, RowId, Timestamp, TransactionId};
 use crate::vfs::Clock;
 use crate::wal::Wal;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub struct Transactions {
     row_ops: RowOps,
     locks: Arc<Locks>,
     log: OnceLock<Arc<Wal>>,
-    open: Mutex<HashMap<TransactionId, Arc<UndoLog>>>,
+    open: Mutex<BTreeMap<TransactionId, Arc<UndoLog>>>,
     pub(super) garbage: Mutex<GarbageQueue>,
     clock: Arc<dyn Clock>,
     stopped: AtomicBool,
@@ -84,7 +84,7 @@ impl Transactions {
             snapshots,
             row_ops: RowOps::default(),
             log: OnceLock::new(),
-            open: Mutex::new(HashMap::new()),
+            open: Mutex::new(BTreeMap::new()),
             garbage: Mutex::new(GarbageQueue::default()),
             clock,
             stopped: AtomicBool::new(false),

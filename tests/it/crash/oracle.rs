@@ -2,7 +2,7 @@
 
 use super::driver;
 use super::model::{Row, State, TableState};
-use super::workload::History;
+use super::workload::{Commit, History};
 use rustdb::btree::{Direction, KeyRange};
 use rustdb::engine::Engine;
 use rustdb::ids::RowId;
@@ -100,7 +100,7 @@ pub(crate) fn verify(
 ) -> std::result::Result<usize, String> {
     let vfs: Arc<dyn Vfs> = Arc::new(image.snapshot());
     let engine = driver::open(&vfs, seed).map_err(|error| format!("opening: {}", in_words(error)))?;
-    let survived = matches_one(history, &engine, bounds)?;
+    let survived = matches_one(&history.commits, &engine, bounds)?;
     check_structure(&engine)?;
     if care == Care::Use {
         let mut state = history.commits[survived].state.clone();
@@ -126,16 +126,17 @@ pub(crate) fn verify(
     Ok(survived)
 }
 
-fn matches_one(
-    history: &History,
+/// Which of some commits was the last whose changes are there.
+pub(crate) fn matches_one(
+    commits: &[Commit],
     engine: &Engine,
     (first, last): (usize, usize),
 ) -> std::result::Result<usize, String> {
     let found = read(engine).map_err(|error| format!("reading: {}", in_words(error)))?;
-    let matching = (first..=last).rev().find(|commit| history.commits[*commit].state == found);
+    let matching = (first..=last).rev().find(|commit| commits[*commit].state == found);
     matching.ok_or_else(|| {
-        let difference = history.commits[last].state.difference(&found);
-        let earlier = history.commits.iter().rposition(|commit| commit.state == found);
+        let difference = commits[last].state.difference(&found);
+        let earlier = commits.iter().rposition(|commit| commit.state == found);
         match earlier {
             Some(commit) => format!("commit {commit} was the last, which should be {first} to {last}"),
             None => format!("no commit from {first} to {last} matches; from the last: {difference}"),
@@ -151,7 +152,7 @@ fn go_on(engine: &Engine, state: &mut State) -> Result<()> {
         let mut tx = Transaction::begin(engine.store().transactions(), party, Isolation::ReadCommitted);
         let rows = &mut Arc::make_mut(state.tables.get_mut(&object).expect("a table of the state")).rows;
         let id = 1_000_000;
-        let row = Arc::new(Row { number: Some(-5), word: None, body: Arc::from("y".repeat(2500)) });
+        let row = Arc::new(Row { number: Some(-1_000_000), word: None, body: Arc::from("y".repeat(2500)) });
         tx.start_statement();
         driver::insert(engine, &mut tx, &open, &[(id, Arc::clone(&row))])?;
         rows.insert(id, row);
