@@ -10,6 +10,7 @@
 //! `RUSTDB_CRASH_FULL=1` makes every test exhaustive; otherwise a seeded sample is taken.
 
 mod driver;
+mod faults;
 mod model;
 mod oracle;
 mod power;
@@ -57,4 +58,9 @@ fn failures<C: Sync>(
         }
     });
     failed.into_inner().unwrap()
+}
+
+/// Fails with all of them.
+fn assert_none(failed: &[String]) {
+    assert!(failed.is_empty(), "{} failures:\n{}", failed.len(), failed.join("\n"));
 }

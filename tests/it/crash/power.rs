@@ -3,7 +3,7 @@
 use super::driver::{self, Draws};
 use super::oracle::{Care, verify};
 use super::workload::{History, Plan, run};
-use super::{failures, is_full};
+use super::{assert_none, failures, is_full};
 use rustdb::vfs::{CrashMode, FaultVfs, MemoryVfs, Vfs};
 use std::sync::Arc;
 
@@ -83,15 +83,10 @@ fn sweep(plan: Plan, sample: usize, again: u64) -> Vec<String> {
     failed
 }
 
-fn assert_none(failed: &[String]) {
-    assert!(failed.is_empty(), "{} failures:\n{}", failed.len(), failed.join("\n"));
-}
-
 /// The run that is crashed at every point.
-const PLAN: Plan =
-    Plan { seed: 1, steps: 4000, rows: 500, sessions: 5, cut_every: 130, faulty: false, trace: false };
+pub(super) const PLAN: Plan = Plan { seed: 1, steps: 4000, rows: 500, sessions: 5, cut_every: 130, faulty: false, space: u64::MAX, trace: false };
 /// Runs that differ by their seeds.
-const SMALL: Plan = Plan { seed: 100, steps: 900, rows: 60, sessions: 6, cut_every: 40, ..PLAN };
+pub(super) const SMALL: Plan = Plan { seed: 100, steps: 900, rows: 60, sessions: 6, cut_every: 40, ..PLAN };
 
 #[test]
 fn the_run_covers_what_the_suite_promises() {
@@ -116,13 +111,4 @@ fn short_runs_of_many_seeds_survive_a_crash_anywhere() {
     let seeds = if is_full() { 40 } else { 20 };
     let sweeps = (1..=seeds).map(|seed| sweep(Plan { seed: SMALL.seed * seed, ..SMALL }, 60, 1));
     assert_none(&sweeps.flatten().collect::<Vec<_>>());
-}
-
-#[test]
-fn debug_trace() {
-    for seed in 1..=40 {
-        let plan = Plan { seed: 100 * seed, trace: true, ..SMALL };
-        println!("seed {}", plan.seed);
-        run(FaultVfs::new(), plan);
-    }
 }

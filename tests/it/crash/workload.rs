@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) cut_every: u64,
     /// I/O errors are met with a rollback, and end the run only if they stop the database.
     pub(crate) faulty: bool,
+    /// The size that all files together may have in the first third of the run.
+    pub(crate) space: u64,
     /// Prints what it does.
     pub(crate) trace: bool,
 }
@@ -167,6 +169,7 @@ pub(crate) struct World {
 /// # Panics
 /// When the engine does not do what the model says.
 pub(crate) fn run(vfs: FaultVfs, plan: Plan) -> History {
+    vfs.limit_space(plan.space);
     let shared: Arc<dyn Vfs> = Arc::new(vfs.clone());
     let first = Commit { started: 0, durable: Some(0), state: State::default() };
     let engine = match driver::open(&shared, plan.seed) {
@@ -225,6 +228,7 @@ impl World {
         self.prepare()?;
         for step in 0..self.plan.steps {
             if step == self.plan.steps / 3 {
+                self.vfs.limit_space(u64::MAX);
                 self.reopen_after_close()?;
             } else if step == self.plan.steps * 2 / 3 {
                 self.reopen_after_loss()?;
@@ -239,6 +243,7 @@ impl World {
     fn failed(&mut self, error: &Error, what: &str) -> Step {
         assert!(self.plan.faulty && is_stated(error), "{what}: {error}, {}", error.sqlstate().0);
         self.coverage.errors += 1;
+        self.note(0, || format!("{what} failed: {error}; stopped: {}", self.engine.is_stopped()));
         if self.engine.is_stopped() { Err(Stopped) } else { Ok(()) }
     }
 
@@ -953,13 +958,15 @@ impl World {
         }
         let undone = self.rows_claimed.is_empty() && self.tables_used.is_empty();
         let cut = self.engine.checkpoint();
-        let found = cut.and_then(|()| oracle::read(&self.engine));
+        let found = cut.and_then(|()| Ok((oracle::read(&self.engine)?, self.engine.check()?)));
         match found {
-            Ok(found) => {
+            Ok((found, report)) if undone => {
                 let difference = self.committed.difference(&found);
-                assert!(!undone || found == self.committed, "at the end of the run: {difference}");
+                assert!(found == self.committed, "at the end of the run: {difference}");
+                assert!(report.problems.is_empty(), "at the end of the run: {:?}", report.problems);
             }
-            Err(error) => assert!(self.plan.faulty, "reading at the end of the run: {error}"),
+            Ok(_) => {}
+            Err(error) => drop(self.failed(&error, "reading at the end of the run")),
         }
     }
 }
