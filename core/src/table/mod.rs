@@ -341,11 +341,8 @@ impl Store {
 
     /// All tables as they are now, for a cut. Called inside the barrier.
     pub(crate) fn tables_at_cut(&self) -> Vec<TableAtCut> {
-        let at_cut = |table: Arc<Table>| TableAtCut {
-            next_row: table.next_row(),
-            indexes: table.indexes(),
-            table,
-        };
+        let at_cut =
+            |table: Arc<Table>| TableAtCut { next_row: table.next_row(), indexes: table.indexes(), table };
         self.tables().into_iter().map(at_cut).collect()
     }
 

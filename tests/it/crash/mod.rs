@@ -48,7 +48,7 @@ fn failures<C: Sync>(
                             format!("panic: {}", message.unwrap_or("?"))
                         }
                     };
-                    let mut failed = failed.lock().unwrap();
+                    let mut failed = failed.lock().expect("checks are run behind catch_unwind");
                     failed.push(format!("{}: {problem}", describe(case)));
                     if failed.len() >= 20 {
                         return;
@@ -57,7 +57,7 @@ fn failures<C: Sync>(
             });
         }
     });
-    failed.into_inner().unwrap()
+    failed.into_inner().expect("checks are run behind catch_unwind")
 }
 
 /// Fails with all of them.

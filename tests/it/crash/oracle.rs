@@ -65,6 +65,7 @@ fn check_indexes(engine: &Engine, table: &Table) -> std::result::Result<(), Stri
     Ok(())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
 fn in_words(error: Error) -> String {
     format!("{error} ({})", error.sqlstate().0)
 }
@@ -110,7 +111,7 @@ pub(crate) fn verify(
             return Err(format!("after going on: {}", state.difference(&found)));
         }
         check_structure(&engine).map_err(|problem| format!("after going on: {problem}"))?;
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             engine.close().map_err(|error| format!("closing: {}", in_words(error)))?;
         } else {
             drop(engine);

@@ -73,7 +73,7 @@ fn sweep(plan: Plan, sample: usize, again: u64) -> Vec<String> {
     let crashes = crashes(&history, every);
     let failed =
         failures(&crashes, |crash| check(&history, crash, again), |crash| describe(&history, plan, crash));
-    println!(
+    eprintln!(
         "seed {}: {} points, {} commits, {} crashes, each again at {again} points",
         plan.seed,
         history.vfs.current_point(),
@@ -84,7 +84,16 @@ fn sweep(plan: Plan, sample: usize, again: u64) -> Vec<String> {
 }
 
 /// The run that is crashed at every point.
-pub(super) const PLAN: Plan = Plan { seed: 1, steps: 4000, rows: 500, sessions: 5, cut_every: 130, faulty: false, space: u64::MAX, trace: false };
+pub(super) const PLAN: Plan = Plan {
+    seed: 1,
+    steps: 4000,
+    rows: 500,
+    sessions: 5,
+    cut_every: 130,
+    faulty: false,
+    space: u64::MAX,
+    trace: false,
+};
 /// Runs that differ by their seeds.
 pub(super) const SMALL: Plan = Plan { seed: 100, steps: 900, rows: 60, sessions: 6, cut_every: 40, ..PLAN };
 

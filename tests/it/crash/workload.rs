@@ -429,7 +429,7 @@ impl World {
     fn note(&self, session: usize, what: impl FnOnce() -> String) {
         if self.plan.trace {
             let serial = self.sessions[session].open.as_ref().map(|open| open.serial);
-            println!("{}: session {session}, {serial:?}: {}", self.vfs.current_point(), what());
+            eprintln!("{}: session {session}, {serial:?}: {}", self.vfs.current_point(), what());
         }
     }
 
