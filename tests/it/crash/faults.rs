@@ -4,7 +4,7 @@ use super::driver::Draws;
 use super::oracle::{Care, verify};
 use super::power::SMALL;
 use super::workload::{Plan, run};
-use super::{assert_none, failures, is_full};
+use super::{ENOUGH, assert_none, failures, is_full};
 use rustdb::vfs::{CrashMode, FaultVfs};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,11 +51,12 @@ fn one_failing_call_ends_in_a_stated_error_and_loses_nothing() {
     let silent = AtomicUsize::new(0);
     let failed = failures(
         &faults,
+        ENOUGH,
         |fault| check(fault, &silent),
         |fault| format!("{fault:?}, {}", whole.vfs.describe(fault.call)),
     );
     let silent = silent.into_inner();
-    println!("{} faults of {calls} calls, {silent} of them met by nobody", faults.len());
+    eprintln!("{} faults of {calls} calls, {silent} of them met by nobody", faults.len());
     assert_none(&failed);
     assert!(silent * 10 < faults.len(), "{silent} of {} faults were swallowed", faults.len());
 }
@@ -75,8 +76,8 @@ fn a_full_disk_refuses_work_until_there_is_room() {
         let image = history.vfs.crash_image(end, CrashMode::Drop, 1);
         verify(&history, &image, history.bounds(end), 1, Care::Use).map(drop)
     };
-    assert_none(&failures(&runs, check, |space| format!("{space} of {full} bytes")));
+    assert_none(&failures(&runs, ENOUGH, check, |space| format!("{space} of {full} bytes")));
     let refusing = refusing.into_inner();
-    println!("{} runs, {refusing} of them went on after a refusal", runs.len());
+    eprintln!("{} runs, {refusing} of them went on after a refusal", runs.len());
     assert!(refusing * 3 > runs.len());
 }

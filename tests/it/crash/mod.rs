@@ -13,6 +13,7 @@ mod driver;
 mod faults;
 mod model;
 mod oracle;
+mod planted;
 mod power;
 mod workload;
 
@@ -25,9 +26,13 @@ fn is_full() -> bool {
     std::env::var_os("RUSTDB_CRASH_FULL").is_some()
 }
 
-/// Runs `check` for every case on all cores and returns what went wrong, a line for each of the first failures.
+/// Failures after which a test stops.
+const ENOUGH: usize = 20;
+
+/// Runs `check` for every case on all cores and returns what went wrong, a line for each failure, until `enough`.
 fn failures<C: Sync>(
     cases: &[C],
+    enough: usize,
     check: impl Fn(&C) -> Result<(), String> + Sync,
     describe: impl Fn(&C) -> String + Sync,
 ) -> Vec<String> {
@@ -38,6 +43,9 @@ fn failures<C: Sync>(
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if failed.lock().expect("checks are run behind catch_unwind").len() >= enough {
+                        return;
+                    }
                     let checked = catch_unwind(AssertUnwindSafe(|| check(case)));
                     let problem = match checked {
                         Ok(Ok(())) => continue,
@@ -48,11 +56,7 @@ fn failures<C: Sync>(
                             format!("panic: {}", message.unwrap_or("?"))
                         }
                     };
-                    let mut failed = failed.lock().expect("checks are run behind catch_unwind");
-                    failed.push(format!("{}: {problem}", describe(case)));
-                    if failed.len() >= 20 {
-                        return;
-                    }
+                    failed.lock().expect("checks are run behind catch_unwind").push(format!("{}: {problem}", describe(case)));
                 }
             });
         }

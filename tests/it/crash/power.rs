@@ -3,21 +3,21 @@
 use super::driver::{self, Draws};
 use super::oracle::{Care, verify};
 use super::workload::{History, Plan, run};
-use super::{assert_none, failures, is_full};
+use super::{ENOUGH, assert_none, failures, is_full};
 use rustdb::vfs::{CrashMode, FaultVfs, MemoryVfs, Vfs};
 use std::sync::Arc;
 
 const SEEDS: u64 = 3;
 
 #[derive(Clone, Copy, Debug)]
-struct Crash {
-    point: u64,
-    mode: CrashMode,
-    seed: u64,
+pub(super) struct Crash {
+    pub(super) point: u64,
+    pub(super) mode: CrashMode,
+    pub(super) seed: u64,
 }
 
 /// Every crash of a run, or one of `every` of them, spread evenly.
-fn crashes(history: &History, every: usize) -> Vec<Crash> {
+pub(super) fn crashes(history: &History, every: usize) -> Vec<Crash> {
     let points = 0..=history.vfs.current_point();
     let of_point = |point| {
         CrashMode::ALL
@@ -72,7 +72,7 @@ fn sweep(plan: Plan, sample: usize, again: u64) -> Vec<String> {
     let (every, again) = if is_full() { (1, 10) } else { (sample, again) };
     let crashes = crashes(&history, every);
     let failed =
-        failures(&crashes, |crash| check(&history, crash, again), |crash| describe(&history, plan, crash));
+        failures(&crashes, ENOUGH, |crash| check(&history, crash, again), |crash| describe(&history, plan, crash));
     eprintln!(
         "seed {}: {} points, {} commits, {} crashes, each again at {again} points",
         plan.seed,
@@ -101,7 +101,7 @@ pub(super) const SMALL: Plan = Plan { seed: 100, steps: 900, rows: 60, sessions:
 fn the_run_covers_what_the_suite_promises() {
     let history = run(FaultVfs::new(), PLAN);
     let coverage = &history.coverage;
-    println!("{} points, {} commits, {coverage:?}", history.vfs.current_point(), history.commits.len());
+    eprintln!("{} points, {} commits, {coverage:?}", history.vfs.current_point(), history.commits.len());
     assert!(history.vfs.current_point() >= 2000);
     assert!(coverage.cuts_across_transactions() >= 3);
     assert!(coverage.cuts_inside_rollback() >= 3);

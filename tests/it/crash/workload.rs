@@ -147,6 +147,7 @@ impl UndoTarget for CutWithin<'_> {
 pub(crate) struct World {
     plan: Plan,
     vfs: FaultVfs,
+    seen: Arc<dyn Vfs>,
     engine: Rc<Engine>,
     sessions: Vec<Session>,
     draws: Draws,
@@ -169,10 +170,15 @@ pub(crate) struct World {
 /// # Panics
 /// When the engine does not do what the model says.
 pub(crate) fn run(vfs: FaultVfs, plan: Plan) -> History {
+    let seen = Arc::new(vfs.clone());
+    run_over(vfs, seen, plan)
+}
+
+/// Runs a plan on `seen`, a view of the disk `vfs`.
+pub(crate) fn run_over(vfs: FaultVfs, seen: Arc<dyn Vfs>, plan: Plan) -> History {
     vfs.limit_space(plan.space);
-    let shared: Arc<dyn Vfs> = Arc::new(vfs.clone());
     let first = Commit { started: 0, durable: Some(0), state: State::default() };
-    let engine = match driver::open(&shared, plan.seed) {
+    let engine = match driver::open(&seen, plan.seed) {
         Ok(engine) => Rc::new(engine),
         Err(error) => {
             assert!(plan.faulty && is_stated(&error), "{error}");
@@ -185,6 +191,7 @@ pub(crate) fn run(vfs: FaultVfs, plan: Plan) -> History {
         plan,
         sessions: (0..plan.sessions).map(|_| session()).collect(),
         vfs,
+        seen,
         engine,
         draws: Draws::new(plan.seed),
         committed: State::default(),
@@ -877,13 +884,12 @@ impl World {
     // ---------------------------------------------------------------------------------------------- openings
 
     fn open_again(&mut self, seed: u64) -> Step {
-        let shared: Arc<dyn Vfs> = Arc::new(self.vfs.clone());
         for session in 0..self.sessions.len() {
             self.release(session);
         }
         (self.rows_claimed, self.keys_claimed) = (HashMap::new(), HashMap::new());
         (self.tables_used, self.tables_claimed) = (HashSet::new(), HashMap::new());
-        match driver::open(&shared, self.plan.seed + seed) {
+        match driver::open(&self.seen, self.plan.seed + seed) {
             Ok(engine) => self.engine = Rc::new(engine),
             Err(error) => {
                 assert!(self.plan.faulty && is_stated(&error), "opening: {error}");
