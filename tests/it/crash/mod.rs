@@ -56,7 +56,10 @@ fn failures<C: Sync>(
                             format!("panic: {}", message.unwrap_or("?"))
                         }
                     };
-                    failed.lock().expect("checks are run behind catch_unwind").push(format!("{}: {problem}", describe(case)));
+                    failed
+                        .lock()
+                        .expect("checks are run behind catch_unwind")
+                        .push(format!("{}: {problem}", describe(case)));
                 }
             });
         }

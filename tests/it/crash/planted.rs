@@ -2,10 +2,10 @@
 //!
 //! Some are lies of the disk; some change what a crash left before it is opened, as if the engine had written it so.
 
+use super::failures;
 use super::oracle::{Care, verify};
 use super::power::{Crash, SMALL, crashes};
 use super::workload::{History, Plan, run, run_over};
-use super::failures;
 use rustdb::Result;
 use rustdb::codec::fields::FieldReader;
 use rustdb::ids::{Epoch, Lsn};
@@ -22,7 +22,11 @@ const PLAN: Plan = Plan { seed: 300, steps: 700, ..SMALL };
 
 /// Whether a sampled crash of a run fails once `change` was made to what it left. Changes that do not apply to an image
 /// return false.
-fn is_caught(history: &History, crashes: &[Crash], change: impl Fn(&MemoryVfs) -> Result<bool> + Sync) -> bool {
+fn is_caught(
+    history: &History,
+    crashes: &[Crash],
+    change: impl Fn(&MemoryVfs) -> Result<bool> + Sync,
+) -> bool {
     let applied = AtomicU64::new(0);
     let check = |crash: &Crash| {
         let image = history.vfs.crash_image(crash.point, crash.mode, crash.seed);
@@ -74,7 +78,9 @@ fn single_syncs_left_out_are_noticed() {
         let left_out = |point: &u64| history.vfs.describe(*point).ends_with("ignored sync");
         let Some(point) = (0..history.vfs.current_point()).find(left_out) else { return false };
         let near = (point..point + 50).flat_map(|point| {
-            CrashMode::ALL.into_iter().flat_map(move |mode| (0..3).map(move |seed| Crash { point, mode, seed }))
+            CrashMode::ALL
+                .into_iter()
+                .flat_map(move |mode| (0..3).map(move |seed| Crash { point, mode, seed }))
         });
         is_caught(&history, &near.collect::<Vec<_>>(), |_| Ok(true))
     });
@@ -209,8 +215,12 @@ struct Rewritten {
 }
 
 /// Writes the cut that an image holds once more, changed; false if there is none or `change` declines.
-fn cut_again(image: &MemoryVfs, change: impl Fn(&Space, &mut Rewritten) -> Result<Option<Pages>>) -> Result<bool> {
-    let Ok(file) = image.open(Path::new(DATABASE), OpenOptions { write: true, ..OpenOptions::default() }) else {
+fn cut_again(
+    image: &MemoryVfs,
+    change: impl Fn(&Space, &mut Rewritten) -> Result<Option<Pages>>,
+) -> Result<bool> {
+    let Ok(file) = image.open(Path::new(DATABASE), OpenOptions { write: true, ..OpenOptions::default() })
+    else {
         return Ok(false);
     };
     let Ok((space, superblock)) = Space::open(Path::new(DATABASE), file) else { return Ok(false) };
@@ -250,7 +260,8 @@ fn transactions_len(state: &[u8]) -> Result<usize> {
         len += 12;
         for _ in 0..from.count()? {
             let kind = from.u8()?;
-            (from.u32()?, from.u64()?);
+            from.u32()?;
+            from.u64()?;
             len += 13;
             match kind {
                 2 | 7 => len += size_of_val(&from.u64()?),
@@ -336,13 +347,15 @@ fn log_segments_recycled_early_are_noticed() {
 fn row_ids_given_out_twice_are_noticed() {
     let forget = |_: &Space, cut: &mut Rewritten| {
         let mut from = FieldReader::new(&cut.domains, "the domain table");
-        (from.u16()?, from.u32()?);
+        from.u16()?;
+        from.u32()?;
         let mut at = 10;
         let mut counters = Vec::new();
         for _ in 0..from.count()? {
             at += 12 + from.counted()?.len();
             counters.push(at);
-            (from.u64()?, from.u64()?);
+            from.u64()?;
+            from.u64()?;
             at += 12;
             for _ in 0..from.count()? {
                 at += 12 + from.counted()?.len();

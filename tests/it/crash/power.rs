@@ -71,8 +71,12 @@ fn sweep(plan: Plan, sample: usize, again: u64) -> Vec<String> {
     let history = run(FaultVfs::new(), plan);
     let (every, again) = if is_full() { (1, 10) } else { (sample, again) };
     let crashes = crashes(&history, every);
-    let failed =
-        failures(&crashes, ENOUGH, |crash| check(&history, crash, again), |crash| describe(&history, plan, crash));
+    let failed = failures(
+        &crashes,
+        ENOUGH,
+        |crash| check(&history, crash, again),
+        |crash| describe(&history, plan, crash),
+    );
     eprintln!(
         "seed {}: {} points, {} commits, {} crashes, each again at {again} points",
         plan.seed,
