@@ -172,6 +172,12 @@ pub enum StatementError {
         /// The type it has.
         found: &'static str,
     },
+    /// A setting that is not there.
+    #[error("unrecognized configuration parameter \"{name}\"")]
+    UnknownSetting {
+        /// As written.
+        name: String,
+    },
     /// `count(DISTINCT *)`
     #[error("DISTINCT specified but no argument given")]
     DistinctWithoutArguments,
@@ -203,6 +209,7 @@ impl StatementError {
             Self::UndefinedOperator { .. } | Self::UndefinedFunction { .. } => SqlState::UNDEFINED_FUNCTION,
             Self::AmbiguousOperator { .. } | Self::AmbiguousFunction { .. } => SqlState::AMBIGUOUS_FUNCTION,
             Self::TypesCannotBeMatched { .. } | Self::NotBoolean { .. } => SqlState::DATATYPE_MISMATCH,
+            Self::UnknownSetting { .. } => SqlState::UNDEFINED_OBJECT,
             Self::DistinctWithoutArguments => SqlState::SYNTAX_ERROR,
         }
     }
