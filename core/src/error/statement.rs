@@ -121,15 +121,6 @@ pub enum StatementError {
         /// As written.
         name: String,
     },
-    /// Expressions or queries nested too deeply.
-    #[error("stack depth limit exceeded")]
-    TooDeep,
-    /// A parameter number that cannot be.
-    #[error("there is no parameter ${number}")]
-    UndefinedParameter {
-        /// The number.
-        number: u32,
-    },
     /// Types that no operator of a name takes.
     #[error("operator does not exist: {operation}")]
     UndefinedOperator {
@@ -204,8 +195,6 @@ impl StatementError {
             | Self::InvalidPrecision { .. } => SqlState::INVALID_PARAMETER_VALUE,
             Self::UndefinedTable { .. } => SqlState::UNDEFINED_TABLE,
             Self::DuplicateTable { .. } => SqlState::DUPLICATE_TABLE,
-            Self::TooDeep => SqlState::STATEMENT_TOO_COMPLEX,
-            Self::UndefinedParameter { .. } => SqlState::UNDEFINED_PARAMETER,
             Self::UndefinedOperator { .. } | Self::UndefinedFunction { .. } => SqlState::UNDEFINED_FUNCTION,
             Self::AmbiguousOperator { .. } | Self::AmbiguousFunction { .. } => SqlState::AMBIGUOUS_FUNCTION,
             Self::TypesCannotBeMatched { .. } | Self::NotBoolean { .. } => SqlState::DATATYPE_MISMATCH,
