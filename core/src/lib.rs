@@ -5,7 +5,9 @@
 //! enforces that.
 #![deny(unsafe_code)]
 
+pub mod binder;
 pub mod btree;
+pub mod catalog;
 pub mod checkpoint;
 pub mod codec;
 pub mod engine;
@@ -15,6 +17,7 @@ pub mod ids;
 pub mod memory;
 pub mod pager;
 pub mod parser;
+pub mod plan;
 pub mod sqlstate;
 pub(crate) mod sync;
 pub mod table;

@@ -6,7 +6,7 @@
 
 use super::scope::{Clause, Use};
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::expr::{Expr, Volatility};
 use crate::parser::ast::{self, FunctionCall, NullsOrder, Position};
@@ -26,12 +26,12 @@ impl Binder<'_> {
         let owner = owner.unwrap_or(here);
         let level = &mut self.levels[owner];
         if !level.clause.allows_aggregates() {
-            let error = StatementError::AggregateNotAllowed { clause: level.clause.name() };
+            let error = BindingError::AggregateNotAllowed { clause: level.clause.name() };
             return Err(Error::from(error).at(position));
         }
         let is_aggregate = |used: &&Use| level.aggregates.iter().any(|aggregate| aggregate.id == used.id);
         if let Some(nested) = level.uses[uses[owner]..].iter().find(is_aggregate) {
-            return Err(Error::from(StatementError::NestedAggregate).at(nested.position));
+            return Err(Error::from(BindingError::NestedAggregate).at(nested.position));
         }
         level.uses.truncate(uses[owner]);
         level.inner_attachments.extend(inner);
@@ -69,7 +69,7 @@ impl Binder<'_> {
         if !call.star && call.arguments.is_empty() {
             // `count()` is no `count(*)`.
             if crate::expr::resolve::resolve_aggregate(name, &[]).is_ok() {
-                return Err(Error::from(StatementError::AggregateWithoutArguments { name: name.to_owned() })
+                return Err(Error::from(BindingError::AggregateWithoutArguments { name: name.to_owned() })
                     .at(position));
             }
         }
@@ -89,7 +89,7 @@ impl Binder<'_> {
         if call.distinct {
             bound = bound.distinct().at(position)?;
             if order_by.iter().any(|key| !bound.arguments.contains(&key.expr)) {
-                return Err(Error::from(StatementError::DistinctAggregateOrder).at(position));
+                return Err(Error::from(BindingError::DistinctAggregateOrder).at(position));
             }
         }
         for argument in &bound.arguments {

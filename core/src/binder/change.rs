@@ -4,7 +4,7 @@ use super::coerce::assign;
 use super::scope::{Clause, Entry, Level, ScopeColumn};
 use super::{At as _, Binder, not_supported};
 use crate::catalog::{TableEntry, TableKind};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, Assignment, ExprKind, Ident};
 use crate::parser::parse_expr;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) fn check_changeable(table: &TableEntry) -> Result<()> {
     match table.kind {
         TableKind::Base => Ok(()),
-        TableKind::Virtual => Err(StatementError::SystemTable { name: table.name.clone() }.into()),
+        TableKind::Virtual => Err(BindingError::SystemTable { name: table.name.clone() }.into()),
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn check_changeable(table: &TableEntry) -> Result<()> {
 pub(super) fn target_column(table: &TableEntry, column: &Ident) -> Result<u16> {
     table.column(&column.name).ok_or_else(|| {
         let (column_name, relation) = (column.name.clone(), table.name.clone());
-        let error = StatementError::UndefinedTargetColumn { column: column_name, relation };
+        let error = BindingError::UndefinedTargetColumn { column: column_name, relation };
         Error::from(error).at(column.position)
     })
 }
@@ -132,7 +132,7 @@ impl Binder<'_> {
             if width == columns.len() {
                 return Ok(());
             }
-            Err(Error::from(StatementError::AssignmentWidth).at(value.position))
+            Err(Error::from(BindingError::AssignmentWidth).at(value.position))
         };
         match &value.kind {
             ExprKind::Row { fields, .. } => {
@@ -182,7 +182,7 @@ fn new_target(table: &TableEntry, column: &Ident, bound: &[(u16, Expr)]) -> Resu
     let number = target_column(table, column)?;
     if bound.iter().any(|(other, _)| *other == number) {
         let name = column.name.clone();
-        return Err(Error::from(StatementError::DuplicateAssignment { name }).at(column.position));
+        return Err(Error::from(BindingError::DuplicateAssignment { name }).at(column.position));
     }
     Ok(number)
 }

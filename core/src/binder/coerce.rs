@@ -2,7 +2,7 @@
 
 use super::query::{Item, Rows};
 use super::{At as _, Binder};
-use crate::error::{Error, ErrorKind, Result, StatementError};
+use crate::error::{BindingError, Error, ErrorKind, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, Position};
 use crate::plan::logical::{ColumnId, LogicalPlan};
@@ -13,16 +13,31 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// 42804 if the types have no assignment cast.
-pub fn assign(value: Expr, column: &str, ty: DataType) -> Result<Expr> {
+pub(super) fn assign(value: Expr, column: &str, ty: DataType) -> Result<Expr> {
     let from = value.data_type();
-    value.cast(ty, CastContext::Assignment).map_err(|error| match error.kind() {
+    convert(value, ty, CastContext::Assignment).map_err(|error| match error.kind() {
         ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
             let column = column.to_owned();
-            let mismatch = StatementError::ColumnTypeMismatch { column, column_type: ty.name(), found: from.name() };
+            let mismatch = BindingError::ColumnTypeMismatch { column, column_type: ty.name(), found: from.name() };
             Error::from(mismatch).with_hint("You will need to rewrite or cast the expression.")
         }
         _ => error,
     })
+}
+
+/// A value as one of the type. A parameter without a type gets it without its modifiers, which then apply to its
+/// value.
+pub(super) fn convert(value: Expr, ty: DataType, context: CastContext) -> Result<Expr> {
+    match value {
+        Expr::Parameter { number, ty: DataType::Unknown } => {
+            let plain = match ty {
+                DataType::Char(_) => DataType::Text,
+                other => crate::expr::without_modifiers(other),
+            };
+            Expr::Parameter { number, ty: plain }.cast(ty, context)
+        }
+        other => other.cast(ty, context),
+    }
 }
 
 impl Binder<'_> {
@@ -46,7 +61,7 @@ impl Binder<'_> {
         let found = bound.data_type().name();
         let bound = bound.cast(ty, CastContext::Assignment).map_err(|error| match error.kind() {
             ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
-                StatementError::WrongType { construct, expected: ty.name(), found }.into()
+                BindingError::WrongType { construct, expected: ty.name(), found }.into()
             }
             _ => error,
         });
@@ -119,7 +134,7 @@ impl Binder<'_> {
         ty: DataType,
         position: Position,
     ) -> Result<()> {
-        let mut retype = |binder: &mut Self, expr: &mut Expr| {
+        let retype = |binder: &mut Self, expr: &mut Expr| {
             let value = std::mem::replace(expr, Expr::boolean(true));
             *expr = value.cast(ty, CastContext::Implicit).at(position)?;
             binder.settle(expr, position)

@@ -1,12 +1,12 @@
 //! COPY: an insertion whose rows come from outside, or a query whose rows go there.
 
 use super::change::check_changeable;
-use super::query::{Item, filter};
+use super::query::{Item, Output, filter};
 use super::scope::{Clause, Level};
 use super::statement::{BoundQuery, BoundStatement, Command, CopyIn, CopyOut};
 use super::{At as _, Binder, not_supported};
 use crate::catalog::TableEntry;
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::parser::ast::{
     self, CopyColumns, CopyDirection, CopyFormat, CopyHeader, CopyOptions, CopySource, CopyTarget, Ident,
 };
@@ -89,8 +89,15 @@ impl Binder<'_> {
         self.levels.push(Level::new(Clause::Select));
         let (plan, entry) = self.scan(table, table.name.as_str().into());
         self.levels.pop();
-        let scope = self.scan_output(&entry);
-        let output: Vec<_> = columns.iter().map(|&number| scope[usize::from(number)].clone()).collect();
+        let ids = plan.columns();
+        let output: Vec<Output> = columns
+            .iter()
+            .map(|&number| {
+                let column = &entry.columns[usize::from(number)];
+                let (name, nullable) = (Arc::clone(&column.name), column.expr.nullable());
+                Output { name, id: ids[usize::from(number)], nullable }
+            })
+            .collect();
         Ok(self.bound_query(plan, &output, Command::Select))
     }
 }
@@ -109,7 +116,7 @@ fn copied_columns(table: &TableEntry, names: &[Ident]) -> Result<Vec<u16>> {
     for name in names {
         let number = super::change::target_column(table, name)?;
         if columns.contains(&number) {
-            let error = StatementError::DuplicateColumn { name: name.name.clone() };
+            let error = BindingError::DuplicateColumn { name: name.name.clone() };
             return Err(Error::from(error).at(name.position));
         }
         columns.push(number);
@@ -122,7 +129,7 @@ fn check_forced(options: &CopyOptions, columns: &[&str]) -> Result<()> {
     for forced in [&options.force_quote, &options.force_not_null, &options.force_null] {
         let CopyColumns::These(names) = forced else { continue };
         if let Some(name) = names.iter().find(|name| !columns.contains(&name.name.as_str())) {
-            let error = StatementError::UndefinedColumn { table: None, name: name.name.clone() };
+            let error = BindingError::UndefinedColumn { table: None, name: name.name.clone() };
             return Err(Error::from(error).at(name.position));
         }
     }
@@ -133,7 +140,7 @@ fn check_forced(options: &CopyOptions, columns: &[&str]) -> Result<()> {
 fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> {
     let csv = options.format == CopyFormat::Csv;
     let only_csv = |given: bool, option: &'static str| {
-        if given && !csv { Err(Error::from(StatementError::CopyOnlyCsv { option })) } else { Ok(()) }
+        if given && !csv { Err(Error::from(BindingError::CopyOnlyCsv { option })) } else { Ok(()) }
     };
     if matches!(options.format, CopyFormat::Binary | CopyFormat::Parquet) {
         let format = if options.format == CopyFormat::Binary { "BINARY" } else { "PARQUET" };
@@ -143,21 +150,21 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
             (options.header != CopyHeader::Absent, "HEADER"),
         ];
         if let Some((_, option)) = given.into_iter().find(|(given, _)| *given) {
-            return Err(StatementError::CopyNotInFormat { option, format }.into());
+            return Err(BindingError::CopyNotInFormat { option, format }.into());
         }
     }
     let delimiter = options.delimiter.as_deref().unwrap_or(if csv { "," } else { "\t" });
     if delimiter.len() != 1 {
-        return Err(StatementError::CopyOneByte { option: "delimiter" }.into());
+        return Err(BindingError::CopyOneByte { option: "delimiter" }.into());
     }
     if delimiter.contains(['\r', '\n']) {
-        return Err(StatementError::CopyNewline { option: "delimiter" }.into());
+        return Err(BindingError::CopyNewline { option: "delimiter" }.into());
     }
     if options.null.as_deref().is_some_and(|null| null.contains(['\r', '\n'])) {
-        return Err(StatementError::CopyNewline { option: "null representation" }.into());
+        return Err(BindingError::CopyNewline { option: "null representation" }.into());
     }
     if !csv && "\\.abcdefghijklmnopqrstuvwxyz0123456789".contains(delimiter) {
-        return Err(StatementError::CopyDelimiter { delimiter: delimiter.to_owned() }.into());
+        return Err(BindingError::CopyDelimiter { delimiter: delimiter.to_owned() }.into());
     }
     only_csv(options.quote.is_some(), "quote")?;
     only_csv(options.escape.is_some(), "escape")?;
@@ -166,15 +173,15 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
     only_csv(options.force_null != CopyColumns::None, "force null")?;
     for (text, option) in [(&options.quote, "quote"), (&options.escape, "escape")] {
         if text.as_deref().is_some_and(|text| text.len() != 1) {
-            return Err(StatementError::CopyOneByte { option }.into());
+            return Err(BindingError::CopyOneByte { option }.into());
         }
     }
     let quote = options.quote.as_deref().unwrap_or("\"");
     if csv && quote == delimiter {
-        return Err(StatementError::CopySameCharacter { first: "delimiter", second: "quote" }.into());
+        return Err(BindingError::CopySameCharacter { first: "delimiter", second: "quote" }.into());
     }
     if options.null.as_deref().is_some_and(|null| null.contains(delimiter)) {
-        return Err(StatementError::CopySameCharacter { first: "delimiter", second: "NULL specification" }.into());
+        return Err(BindingError::CopySameCharacter { first: "delimiter", second: "NULL specification" }.into());
     }
     let wrong_way = match direction {
         CopyDirection::From if options.force_quote != CopyColumns::None => Some(("force quote", "COPY TO")),
@@ -184,6 +191,6 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
     };
     match wrong_way {
         None => Ok(()),
-        Some((option, direction)) => Err(StatementError::CopyOnlyDirection { option, direction }.into()),
+        Some((option, direction)) => Err(BindingError::CopyOnlyDirection { option, direction }.into()),
     }
 }

@@ -8,7 +8,7 @@
 use super::query::{Output, Rows};
 use super::scope::ScopeColumn;
 use super::{Binder, not_supported};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Volatility;
 use crate::parser::ast::{self, Alias, Ident, Position};
 use crate::plan::logical::{ColumnId, Columns, Computed, CteId, CteScan, LogicalPlan, Project, With};
@@ -33,7 +33,7 @@ impl Binder<'_> {
         for table in &with.tables {
             let name = &table.name;
             if self.ctes[start..].iter().any(|other| *other.name == *name.name) {
-                let error = StatementError::DuplicateCte { name: name.name.clone() };
+                let error = BindingError::DuplicateCte { name: name.name.clone() };
                 return Err(Error::from(error).at(name.position));
             }
             if with.recursive {
@@ -154,7 +154,7 @@ fn rename(output: &mut [Output], table: &Ident, columns: &[Ident]) -> Result<()>
     if columns.len() > output.len() {
         let (available, given) = (output.len(), columns.len());
         let table_name = table.name.clone();
-        let error = StatementError::TooManyCteColumns { table: table_name, available, given };
+        let error = BindingError::TooManyCteColumns { table: table_name, available, given };
         return Err(Error::from(error).at(table.position));
     }
     for (column, name) in output.iter_mut().zip(columns) {

@@ -9,7 +9,7 @@ use super::{At as _, Binder};
 use crate::catalog::{
     CheckEntry, ColumnEntry, IndexColumn, MAX_COLUMNS, MAX_INDEX_COLUMNS, PUBLIC_SCHEMA, SYSTEM_SCHEMA,
 };
-use crate::error::{Error, ErrorKind, Result, StatementError};
+use crate::error::{BindingError, Error, ErrorKind, Result, StatementError};
 use crate::parser::ast::{
     self, ColumnConstraintKind, ColumnDefinition, ExprText, Ident, ObjectName, Position, TableConstraintKind,
 };
@@ -24,7 +24,6 @@ struct Key {
     name: Option<Ident>,
     columns: Vec<u16>,
     primary: bool,
-    position: Position,
 }
 
 /// What is known of the table so far.
@@ -51,7 +50,7 @@ impl Binder<'_> {
             unnamed: Vec::new(),
         };
         if create.columns.len() > MAX_COLUMNS {
-            return Err(StatementError::TooManyTableColumns { limit: MAX_COLUMNS }.into());
+            return Err(BindingError::TooManyTableColumns { limit: MAX_COLUMNS }.into());
         }
         for column in &create.columns {
             table.add_column(column)?;
@@ -70,7 +69,7 @@ impl Binder<'_> {
         let (schema, exists) = self.new_name(&create.name, create.if_not_exists)?;
         let mut rows = self.bind_query(&create.query)?;
         if create.columns.len() > rows.output.len() {
-            return Err(StatementError::TooManyColumnNames.into());
+            return Err(BindingError::TooManyColumnNames.into());
         }
         for (output, name) in rows.output.iter_mut().zip(&create.columns) {
             output.name = name.name.as_str().into();
@@ -79,7 +78,7 @@ impl Binder<'_> {
         let mut columns: Vec<ColumnEntry> = Vec::with_capacity(query.output.len());
         for output in &query.output {
             if columns.iter().any(|column| *column.name == *output.name) {
-                return Err(StatementError::DuplicateColumn { name: output.name.to_string() }.into());
+                return Err(BindingError::DuplicateColumn { name: output.name.to_string() }.into());
             }
             let name = output.name.to_string();
             columns.push(ColumnEntry { name, ty: output.ty, not_null: false, default: None });
@@ -95,14 +94,14 @@ impl Binder<'_> {
         self.check_database(name)?;
         let schema = name.schema.as_ref().map_or(PUBLIC_SCHEMA, |schema| &schema.name);
         if !self.catalog.has_schema(schema) {
-            let error = Error::from(StatementError::UndefinedSchema { name: schema.to_owned() });
+            let error = Error::from(BindingError::UndefinedSchema { name: schema.to_owned() });
             return Err(error.at(name.position()));
         }
         if schema != PUBLIC_SCHEMA {
             let kind = if schema == SYSTEM_SCHEMA { "System catalog modifications are currently disallowed." } else {
                 "The schema holds the views of the SQL standard."
             };
-            let error = StatementError::CannotCreate { name: name.to_string() };
+            let error = BindingError::CannotCreate { name: name.to_string() };
             return Err(Error::from(error).with_detail(kind));
         }
         let exists = self.catalog.get(Some(schema), &name.name.name).is_some();
@@ -135,7 +134,7 @@ impl Binder<'_> {
             }
             if null && not_null {
                 let (column, table) = (column.name.name.clone(), table.name.clone());
-                return Err(Error::from(StatementError::ConflictingNull { column, table }).at(position));
+                return Err(Error::from(BindingError::ConflictingNull { column, table }).at(position));
             }
         }
         table.columns[usize::from(number)].not_null |= not_null;
@@ -172,19 +171,17 @@ impl Binder<'_> {
         let column = &mut table.columns[usize::from(number)];
         if column.default.is_some() {
             let (column, table) = (column.name.clone(), table.name.clone());
-            return Err(Error::from(StatementError::MultipleDefaults { column, table }).at(position));
+            return Err(Error::from(BindingError::MultipleDefaults { column, table }).at(position));
         }
-        let mut level = Level::new(Clause::Default);
-        level.no_columns = true;
-        self.levels.push(level);
+        self.levels.push(Level::new(Clause::Default));
         let value = self.bind_expr(&default.expr);
         self.levels.pop();
         let value = value?;
         let found = value.data_type().name();
         assign(value, &column.name, column.ty).map_err(|error| match error.kind() {
-            ErrorKind::Statement(StatementError::ColumnTypeMismatch { .. }) => {
+            ErrorKind::Binding(BindingError::ColumnTypeMismatch { .. }) => {
                 let (column, column_type) = (column.name.clone(), column.ty.name());
-                Error::from(StatementError::DefaultTypeMismatch { column, column_type, found })
+                Error::from(BindingError::DefaultTypeMismatch { column, column_type, found })
                     .with_hint("You will need to rewrite or cast the expression.")
             }
             _ => error.at(default.expr.start()),
@@ -212,7 +209,7 @@ impl Binder<'_> {
             let taken = table.checks.iter().any(|other| other.name == name.name);
             if taken {
                 let (name_text, relation) = (name.name.clone(), table.name.clone());
-                let error = StatementError::DuplicateConstraint { name: name_text, relation };
+                let error = BindingError::DuplicateConstraint { name: name_text, relation };
                 return Err(Error::from(error).at(name.position));
             }
             table.checks.push(CheckEntry { name: name.name.clone(), sql });
@@ -305,12 +302,12 @@ impl Definition {
     fn add_column(&mut self, column: &ColumnDefinition) -> Result<()> {
         let name = column.name.name.clone();
         if self.number(&name).is_some() {
-            return Err(StatementError::DuplicateColumn { name }.into());
+            return Err(BindingError::DuplicateColumn { name }.into());
         }
         let ty = resolve_type(&column.data_type)?;
         if let Some(collation) = &column.collation {
             if !ty.is_string() {
-                return Err(Error::from(StatementError::NoCollation { ty: ty.name() }).at(collation.position()));
+                return Err(Error::from(BindingError::NoCollation { ty: ty.name() }).at(collation.position()));
             }
             check_collation(collation)?;
         }
@@ -327,12 +324,12 @@ impl Definition {
     ) -> Result<()> {
         if primary && self.keys.iter().any(|key| key.primary) {
             let table = self.name.clone();
-            return Err(Error::from(StatementError::MultiplePrimaryKeys { table }).at(position));
+            return Err(Error::from(BindingError::MultiplePrimaryKeys { table }).at(position));
         }
         if columns.len() > MAX_INDEX_COLUMNS {
-            return Err(Error::from(StatementError::TooManyIndexColumns { limit: MAX_INDEX_COLUMNS }).at(position));
+            return Err(Error::from(BindingError::TooManyIndexColumns { limit: MAX_INDEX_COLUMNS }).at(position));
         }
-        self.keys.push(Key { name, columns, primary, position });
+        self.keys.push(Key { name, columns, primary });
         Ok(())
     }
 
@@ -341,10 +338,10 @@ impl Definition {
         for name in names {
             let column = name.name.clone();
             let Some(number) = self.number(&column) else {
-                return Err(Error::from(StatementError::UndefinedKeyColumn { column }).at(position));
+                return Err(Error::from(BindingError::UndefinedKeyColumn { column }).at(position));
             };
             if columns.contains(&number) {
-                return Err(Error::from(StatementError::DuplicateKeyColumn { column, kind }).at(position));
+                return Err(Error::from(BindingError::DuplicateKeyColumn { column, kind }).at(position));
             }
             columns.push(number);
         }

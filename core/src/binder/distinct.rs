@@ -4,7 +4,7 @@ use super::Binder;
 use super::order::{BoundKey, Target};
 use super::query::Item;
 use super::scope::Clause;
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::parser::ast::Distinct;
 
 impl Binder<'_> {
@@ -21,7 +21,7 @@ impl Binder<'_> {
                 self.resolve_items(items)?;
                 match order.iter().find(|key| matches!(key.target, Target::Expr(_))) {
                     None => Ok(Vec::new()),
-                    Some(key) => Err(Error::from(StatementError::DistinctOrder).at(key.position)),
+                    Some(key) => Err(Error::from(BindingError::DistinctOrder).at(key.position)),
                 }
             }
             Distinct::On(keys) => {
@@ -51,7 +51,7 @@ fn check_order(on: &[BoundKey], order: &[BoundKey]) -> Result<()> {
     let missing = on.iter().find(|key| !leading.iter().any(|other| same(&other.target, &key.target)));
     match missing {
         None => Ok(()),
-        Some(key) => Err(Error::from(StatementError::DistinctOnOrder).at(key.position)),
+        Some(key) => Err(Error::from(BindingError::DistinctOnOrder).at(key.position)),
     }
 }
 

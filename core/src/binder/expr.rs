@@ -1,8 +1,8 @@
 //! Expressions: one function for each kind of node that has something to decide.
 
-use super::coerce::odd_one;
+use super::coerce::{convert, odd_one};
 use super::{At as _, Binder, literal, not_supported, type_name};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::{CompareOp, Expr, IsTest, PatternKind};
 use crate::parser::ast::{
     self, BinaryOperation, CaseBranch, ExprKind, ObjectName, PatternKind as AstPattern, Position, QuantifiedOperand,
@@ -19,7 +19,7 @@ impl Binder<'_> {
             ExprKind::Parameter(number) => self.bind_parameter(*number, position),
             ExprKind::Column(names) => self.bind_column(names),
             ExprKind::SessionValue(value) => self.bind_session_value(*value, position),
-            ExprKind::Default => Err(Error::from(StatementError::DefaultNotAllowed).at(position)),
+            ExprKind::Default => Err(Error::from(BindingError::DefaultNotAllowed).at(position)),
             ExprKind::Unary { operator, operand } => self.bind_unary(operator, operand, position),
             ExprKind::Binary { first, rest } => self.bind_chain(first, rest),
             ExprKind::And(terms) => {
@@ -157,7 +157,7 @@ impl Binder<'_> {
         } else {
             (CompareOp::GreaterEqual, CompareOp::LessEqual)
         };
-        let mut range = |binder: &mut Self, from: &Expr, to: &Expr| {
+        let range = |binder: &mut Self, from: &Expr, to: &Expr| {
             let lower = Expr::compare(above, value.clone(), from.clone());
             let lower = binder.finish(lower, position, &[operand, low])?;
             let upper = Expr::compare(below, value.clone(), to.clone());
@@ -258,16 +258,7 @@ impl Binder<'_> {
     fn bind_cast(&mut self, operand: &ast::Expr, to: &ast::TypeName, position: Position) -> Result<Expr> {
         let ty = type_name::resolve_type(to)?;
         let bound = self.bind_expr(operand)?;
-        let result = bound.cast(ty, CastContext::Explicit);
-        // A parameter that is cast has the type of the cast without its modifiers, which apply to its value.
-        let result = match result? {
-            Expr::Parameter { number, ty } if crate::expr::without_modifiers(ty) != ty => {
-                let operand = Box::new(Expr::Parameter { number, ty: crate::expr::without_modifiers(ty) });
-                Ok(Expr::Cast { operand, to: ty, context: CastContext::Explicit })
-            }
-            other => Ok(other),
-        };
-        self.finish(result, position, &[operand])
+        self.finish(convert(bound, ty, CastContext::Explicit), position, &[operand])
     }
 
     /// Text is compared by bytes whatever the collation; the collations that mean so are accepted.
@@ -275,7 +266,7 @@ impl Binder<'_> {
         let bound = self.bind_expr(operand)?;
         let ty = bound.data_type();
         if !ty.is_string() && ty != DataType::Unknown {
-            return Err(Error::from(StatementError::NoCollation { ty: ty.name() }).at(position));
+            return Err(Error::from(BindingError::NoCollation { ty: ty.name() }).at(position));
         }
         check_collation(collation)?;
         Ok(bound)
@@ -287,6 +278,6 @@ pub(super) fn check_collation(collation: &ObjectName) -> Result<()> {
     if ["C", "POSIX", "default", "ucs_basic"].contains(&collation.name.name.as_str()) {
         return Ok(());
     }
-    let error = StatementError::UndefinedCollation { name: collation.to_string() };
+    let error = BindingError::UndefinedCollation { name: collation.to_string() };
     Err(Error::from(error).at(collation.position()))
 }

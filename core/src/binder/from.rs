@@ -5,7 +5,7 @@ use super::query::Output;
 use super::scope::{Entry, ScopeColumn};
 use super::{At as _, Binder, not_supported};
 use crate::catalog::{MAX_COLUMNS, Relation, TableEntry};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result, StatementError};
 use crate::expr::Expr;
 use crate::parser::ast::{Alias, FunctionCall, ObjectName, Query, QueryBody, TableRef};
 use crate::plan::logical::{Column, ColumnId, Computed, JoinKind, LogicalPlan, Project, Scan, Series};
@@ -73,7 +73,7 @@ impl Binder<'_> {
         match self.catalog.get(schema, &name.name.name) {
             Some(Relation::Table(table)) => Ok(table),
             Some(Relation::Index(..)) => {
-                let error = Error::from(StatementError::CannotOpen { name: name.name.name.clone() });
+                let error = Error::from(BindingError::CannotOpen { name: name.name.name.clone() });
                 Err(error.with_detail("This operation is not supported for indexes.").at(name.position()))
             }
             None => Err(StatementError::UndefinedTable { name: name.to_string() }.into()).at(name.position()),
@@ -85,7 +85,7 @@ impl Binder<'_> {
         match &name.database {
             Some(database) if database.name != self.catalog.database() => {
                 let name = name.to_string();
-                Err(StatementError::CrossDatabaseReference { name }.into()).at(database.position)
+                Err(BindingError::CrossDatabaseReference { name }.into()).at(database.position)
             }
             _ => Ok(()),
         }
@@ -215,7 +215,7 @@ impl Binder<'_> {
         }
         self.refuse_attachments("functions in FROM")?;
         let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
-        let undefined = || Err(crate::expr::resolve::no_function("generate_series", &types).at(position));
+        let undefined = || Err(super::function::undefined_function("generate_series", &types).at(position));
         let Some((ty, step_ty)) = series_types(&types) else { return undefined() };
         let mut arguments = arguments.into_iter();
         let (Some(start), Some(stop)) = (arguments.next(), arguments.next()) else { return undefined() };
@@ -284,9 +284,9 @@ pub(super) fn rename_columns(entry: &mut Entry, alias: &Alias) -> Result<()> {
     if given > available {
         let table = alias.name.name.clone();
         let error = if entry.is_join {
-            StatementError::TooManyJoinAliases { join: table, available, given }
+            BindingError::TooManyJoinAliases { join: table, available, given }
         } else {
-            StatementError::TooManyAliases { table, available, given }
+            BindingError::TooManyAliases { table, available, given }
         };
         return Err(error.into());
     }
@@ -299,16 +299,16 @@ pub(super) fn rename_columns(entry: &mut Entry, alias: &Alias) -> Result<()> {
 /// PostgreSQL 15 asks for an alias.
 fn missing_alias(query: &Query) -> Error {
     if matches!(query.body, QueryBody::Values(_)) {
-        Error::from(StatementError::ValuesWithoutAlias).with_hint("For example, FROM (VALUES ...) [AS] foo.")
+        Error::from(BindingError::ValuesWithoutAlias).with_hint("For example, FROM (VALUES ...) [AS] foo.")
     } else {
-        Error::from(StatementError::SubqueryWithoutAlias).with_hint("For example, FROM (SELECT ...) [AS] foo.")
+        Error::from(BindingError::SubqueryWithoutAlias).with_hint("For example, FROM (SELECT ...) [AS] foo.")
     }
 }
 
 /// Results have at most as many columns as tables.
 pub(super) fn check_width(columns: usize) -> Result<()> {
     if columns > MAX_COLUMNS {
-        return Err(StatementError::TooManyTargets { limit: MAX_COLUMNS }.into());
+        return Err(BindingError::TooManyTargets { limit: MAX_COLUMNS }.into());
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use super::{At as _, Binder, not_supported};
 use crate::catalog::SYSTEM_SCHEMA;
-use crate::error::{Error, Result, StatementError};
-use crate::expr::resolve::{is_aggregate, no_function};
+use crate::error::{BindingError, Error, Result, StatementError};
+use crate::expr::resolve::is_aggregate;
 use crate::expr::{Expr, Extremum};
 use crate::parser::ast::{self, FunctionCall, Position, SessionValue};
 use crate::types::DataType;
@@ -31,13 +31,13 @@ impl Binder<'_> {
             return Err(not_supported("a named argument").at(argument.position));
         }
         if call.arguments.len() > MAX_ARGUMENTS {
-            return Err(Error::from(StatementError::TooManyArguments { limit: MAX_ARGUMENTS }).at(position));
+            return Err(Error::from(BindingError::TooManyArguments { limit: MAX_ARGUMENTS }).at(position));
         }
         let system = match &call.name.schema {
             None => true,
             Some(schema) if !self.catalog.has_schema(&schema.name) => {
                 let name = schema.name.clone();
-                return Err(Error::from(StatementError::UndefinedSchema { name }).at(position));
+                return Err(Error::from(BindingError::UndefinedSchema { name }).at(position));
             }
             Some(schema) => schema.name == SYSTEM_SCHEMA,
         };
@@ -48,7 +48,7 @@ impl Binder<'_> {
         let arguments = operands.iter().map(|value| self.bind_expr(value)).collect::<Result<Vec<_>>>()?;
         if !system {
             let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
-            return Err(no_function(&call.name.to_string(), &types).at(position));
+            return Err(undefined_function(&call.name.to_string(), &types).at(position));
         }
         let special = call.name.schema.is_none().then_some(name).unwrap_or_default();
         let result = match (special, &arguments[..]) {
@@ -91,10 +91,18 @@ impl Binder<'_> {
     }
 }
 
+/// No function has the name and takes arguments of these types.
+pub(super) fn undefined_function(name: &str, types: &[DataType]) -> Error {
+    let types = types.iter().map(DataType::name).collect::<Vec<_>>().join(", ");
+    Error::from(StatementError::UndefinedFunction { call: format!("{name}({types})") }).with_hint(
+        "No function matches the given name and argument types. You might need to add explicit type casts.",
+    )
+}
+
 /// What only aggregates take.
 fn check_modifiers(call: &FunctionCall, name: &str) -> Result<()> {
     let modifier = if call.star {
-        return Err(StatementError::StarNotAggregate { name: name.to_owned() }.into());
+        return Err(BindingError::StarNotAggregate { name: name.to_owned() }.into());
     } else if call.distinct {
         "DISTINCT"
     } else if !call.order_by.is_empty() {
@@ -104,5 +112,5 @@ fn check_modifiers(call: &FunctionCall, name: &str) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(StatementError::NotAggregate { modifier, name: name.to_owned() }.into())
+    Err(BindingError::NotAggregate { modifier, name: name.to_owned() }.into())
 }

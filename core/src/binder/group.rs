@@ -4,8 +4,8 @@ use super::order::Target;
 use super::query::Item;
 use super::scope::{Attachment, Clause};
 use super::select::Parts;
-use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use super::Binder;
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, GroupBy};
 use crate::plan::logical::{Aggregate, ColumnId, Computed, JoinKind, LogicalPlan};
@@ -53,7 +53,7 @@ impl Binder<'_> {
             Target::Expr(expr) => expr,
         };
         if let Some(aggregate) = self.first_aggregate(&key) {
-            let error = Error::from(StatementError::AggregateNotAllowed { clause: Clause::GroupBy.name() });
+            let error = Error::from(BindingError::AggregateNotAllowed { clause: Clause::GroupBy.name() });
             return Err(self.level().first_use(aggregate).into_iter().fold(error, Error::at));
         }
         if !keys.contains(&key) {
@@ -145,7 +145,7 @@ impl Binder<'_> {
         for index in expr.columns() {
             let id = ColumnId::of_index(index);
             if !self.is_grouped(id, keys) {
-                return Err(self.ungrouped(id, |column| StatementError::Ungrouped { column }));
+                return Err(self.ungrouped(id, |column| BindingError::Ungrouped { column }));
             }
         }
         Ok(())
@@ -158,7 +158,7 @@ impl Binder<'_> {
                 replace(term, &keys.replaced);
                 for id in term.columns().into_iter().map(ColumnId::of_index) {
                     if !own.contains(&id) && !self.is_grouped(id, keys) {
-                        return Err(self.ungrouped(id, |column| StatementError::Ungrouped { column }));
+                        return Err(self.ungrouped(id, |column| BindingError::Ungrouped { column }));
                     }
                 }
             }
@@ -166,7 +166,7 @@ impl Binder<'_> {
         replace_in_plan(&mut subquery.plan, &keys.replaced);
         for id in subquery.plan.outer_columns() {
             if !self.is_grouped(id, keys) {
-                return Err(self.ungrouped(id, |column| StatementError::UngroupedInSubquery { column }));
+                return Err(self.ungrouped(id, |column| BindingError::UngroupedInSubquery { column }));
             }
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Binder<'_> {
     }
 
     /// A column that is neither a key nor inside an aggregate.
-    fn ungrouped(&mut self, id: ColumnId, error: impl FnOnce(String) -> StatementError) -> Error {
+    fn ungrouped(&mut self, id: ColumnId, error: impl FnOnce(String) -> BindingError) -> Error {
         let level = self.level();
         let name = level.entries.iter().filter(|entry| !entry.is_join).find_map(|entry| {
             let reads = |column: &&super::scope::ScopeColumn| {

@@ -8,7 +8,7 @@ use super::statement::{BoundQuery, Command};
 use super::values::{ValueRow, check_lengths};
 use super::{At as _, Binder};
 use crate::catalog::{IndexEntry, TableEntry};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::ids::ObjectId;
 use crate::parser::ast::{self, ExprKind, Ident, InsertSource, Query, QueryBody};
@@ -77,10 +77,10 @@ impl Binder<'_> {
     ) -> Result<(LogicalPlan, Vec<ColumnId>)> {
         let given = rows.first().map_or(0, |row| row.len());
         if let Some(extra) = rows.first().and_then(|row| row.get(targets.len())) {
-            return Err(Error::from(StatementError::TooManyInsertValues).at(extra.start()));
+            return Err(Error::from(BindingError::TooManyInsertValues).at(extra.start()));
         }
         if let Some(missing) = names.get(given).filter(|_| !targets.is_empty()) {
-            return Err(Error::from(StatementError::TooFewInsertValues).at(missing.position));
+            return Err(Error::from(BindingError::TooFewInsertValues).at(missing.position));
         }
         let defaults = self.defaults(table, &targets[..given])?;
         let mut bound: Vec<ValueRow> = Vec::with_capacity(rows.len());
@@ -138,10 +138,10 @@ impl Binder<'_> {
         let Rows { mut plan, output } = self.bind_query_with(query, Unknowns::Keep)?;
         let position = query.position;
         if output.len() > targets.len() {
-            return Err(Error::from(StatementError::TooManyInsertValues).at(position));
+            return Err(Error::from(BindingError::TooManyInsertValues).at(position));
         }
         if let Some(missing) = names.and_then(|names| names.get(output.len())) {
-            return Err(Error::from(StatementError::TooFewInsertValues).at(missing.position));
+            return Err(Error::from(BindingError::TooFewInsertValues).at(missing.position));
         }
         let defaults = self.defaults(table, &targets[..output.len()])?;
         let mut items = Vec::with_capacity(table.columns.len());
@@ -176,7 +176,7 @@ impl Binder<'_> {
             return Ok(OnConflict { arbiters, update: None });
         }
         if arbiters.is_empty() {
-            let error = Error::from(StatementError::ConflictWithoutTarget);
+            let error = Error::from(BindingError::ConflictWithoutTarget);
             return Err(error.with_hint("For example, ON CONFLICT (column_name).").at(conflict.position));
         }
         let existing = self.stored_row(table, alias);
@@ -211,7 +211,7 @@ fn insert_targets(table: &TableEntry, columns: &[Ident]) -> Result<Vec<u16>> {
     for column in columns {
         let number = target_column(table, column)?;
         if targets.contains(&number) {
-            let error = StatementError::DuplicateColumn { name: column.name.clone() };
+            let error = BindingError::DuplicateColumn { name: column.name.clone() };
             return Err(Error::from(error).at(column.position));
         }
         targets.push(number);
@@ -236,7 +236,7 @@ fn arbiters(table: &TableEntry, conflict: &ast::OnConflict) -> Result<Vec<Object
             Some(index) => Ok(vec![index.oid]),
             None => {
                 let (name, table) = (name.name.clone(), table.name.clone());
-                Err(StatementError::UndefinedConstraint { name, table }.into())
+                Err(BindingError::UndefinedConstraint { name, table }.into())
             }
         };
     }
@@ -248,7 +248,7 @@ fn arbiters(table: &TableEntry, conflict: &ast::OnConflict) -> Result<Vec<Object
         match table.column(&column.name) {
             Some(number) => wanted.push(number),
             None => {
-                let error = StatementError::UndefinedColumn { table: None, name: column.name.clone() };
+                let error = BindingError::UndefinedColumn { table: None, name: column.name.clone() };
                 return Err(Error::from(error).at(column.position));
             }
         }
@@ -262,7 +262,7 @@ fn arbiters(table: &TableEntry, conflict: &ast::OnConflict) -> Result<Vec<Object
     };
     let found: Vec<ObjectId> = table.unique_indexes().filter(matches).map(|index| index.oid).collect();
     if found.is_empty() {
-        return Err(StatementError::NoArbiter.into());
+        return Err(BindingError::NoArbiter.into());
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 use super::query::filter;
 use super::scope::{Clause, Entry, ScopeColumn};
 use super::{At as _, Binder, not_supported};
-use crate::error::{Result, StatementError};
+use crate::error::{BindingError, Result};
 use crate::expr::resolve::common_type;
 use crate::expr::{CompareOp, Expr};
 use crate::parser::ast::{self, Alias, Ident, JoinCondition, TableRef};
@@ -150,7 +150,7 @@ impl Binder<'_> {
         for column in columns {
             let name = &column.name;
             if merged.iter().any(|merged| *merged.name == **name) {
-                return Err(StatementError::DuplicateUsing { name: name.clone() }.into());
+                return Err(BindingError::DuplicateUsing { name: name.clone() }.into());
             }
             let entries = &self.level().entries;
             let left = only(&visible(&entries[sides.left.clone()]), name, "left")?;
@@ -258,7 +258,7 @@ impl Binder<'_> {
             });
             if clash {
                 let name = entry.alias.as_deref().unwrap_or_default().to_owned();
-                return Err(StatementError::DuplicateAlias { name }.into());
+                return Err(BindingError::DuplicateAlias { name }.into());
             }
         }
         Ok(())
@@ -275,8 +275,8 @@ fn only(columns: &[ScopeColumn], name: &str, side: &'static str) -> Result<Scope
     let mut found = columns.iter().filter(|column| &*column.name == name);
     match (found.next(), found.next()) {
         (Some(column), None) => Ok(column.clone()),
-        (Some(_), Some(_)) => Err(StatementError::AmbiguousUsing { name: name.to_owned(), side }.into()),
-        (None, _) => Err(StatementError::UndefinedUsing { name: name.to_owned(), side }.into()),
+        (Some(_), Some(_)) => Err(BindingError::AmbiguousUsing { name: name.to_owned(), side }.into()),
+        (None, _) => Err(BindingError::UndefinedUsing { name: name.to_owned(), side }.into()),
     }
 }
 

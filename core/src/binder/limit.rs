@@ -2,7 +2,7 @@
 
 use super::scope::Clause;
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, Query};
 use crate::types::DataType;
@@ -29,7 +29,7 @@ impl Binder<'_> {
         let count = self.bind_as(expr, DataType::BigInt, clause.name())?;
         self.refuse_attachments(clause.name())?;
         if self.reads[mark..].iter().any(|(read, _)| *read == level) {
-            let error = StatementError::VariableNotAllowed { clause: clause.name() };
+            let error = BindingError::VariableNotAllowed { clause: clause.name() };
             return Err(Error::from(error).at(expr.start()));
         }
         count.check_depth().at(expr.position)?;

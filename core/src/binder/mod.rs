@@ -26,6 +26,7 @@ mod cte;
 mod ddl;
 mod delete;
 mod distinct;
+mod execute;
 mod expr;
 mod from;
 mod function;
@@ -52,18 +53,17 @@ mod utility;
 mod values;
 
 use crate::catalog::Catalog;
-use crate::error::{Error, Result, StatementError};
-use crate::ids::ObjectId;
+use crate::error::{BindingError, Error, Result, StatementError};
 use crate::parser::ast::{Position, Statement};
 use crate::plan::logical::{ColumnId, Columns};
 use crate::types::DataType;
 use cte::CommonTableEntry;
 use scope::Level;
 
-pub use coerce::assign;
+pub use execute::bind_arguments;
 pub use statement::{
-    Bound, BoundQuery, BoundStatement, Command, CopyIn, CopyOut, CreateTable, CreateTableAs, DropTarget,
-    ExplainQuery, NewColumn, NewIndex, OutputColumn,
+    Bound, BoundQuery, BoundStatement, Command, CopyIn, CopyOut, CreateIndex, CreateTable, CreateTableAs,
+    Dropped, NewIndex, OutputColumn,
 };
 pub use type_name::resolve_type;
 
@@ -120,7 +120,7 @@ impl<'c> Binder<'c> {
     fn count_node(&mut self) -> Result<()> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(StatementError::TooComplex { limit: MAX_NODES }.into());
+            return Err(BindingError::TooComplex { limit: MAX_NODES }.into());
         }
         Ok(())
     }

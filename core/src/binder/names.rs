@@ -1,8 +1,8 @@
 //! Looking up columns and tables by name, and what to say when there are none.
 
 use super::Binder;
-use super::scope::{Entry, ScopeColumn, Use};
-use crate::error::{Error, Result, StatementError};
+use super::scope::{Clause, Entry, ScopeColumn, Use};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{Ident, Position};
 use crate::plan::logical::ColumnId;
@@ -14,6 +14,11 @@ impl Binder<'_> {
     /// The value of `column`, `table.column`, `schema.table.column` or `database.schema.table.column`.
     pub(super) fn bind_column(&mut self, names: &[Ident]) -> Result<Expr> {
         let position = names[0].position;
+        let clause = self.level().clause;
+        if matches!(clause, Clause::Default | Clause::Execute) {
+            let error = BindingError::ColumnNotAllowed { clause: clause.singular() };
+            return Err(Error::from(error).at(position));
+        }
         match names {
             [name] => match self.find_plain(&name.name, position)? {
                 Some((level, column)) => Ok(self.read(level, &column, position)),
@@ -24,15 +29,13 @@ impl Binder<'_> {
                 let Some((level, entry)) = self.find_entry(schema, table, position)? else {
                     return Err(self.missing_entry(schema, table).at(position));
                 };
-                let entry = &self.levels[level].entries[entry];
-                let mut found = entry.named(&name.name);
-                let Some(column) = found.next().cloned() else {
-                    return Err(self.missing_column(Some(&table.name), &name.name).at(position));
-                };
-                if found.next().is_some() {
-                    return Err(ambiguous(&name.name).at(position));
+                let found: Vec<ScopeColumn> =
+                    self.levels[level].entries[entry].named(&name.name).take(2).cloned().collect();
+                match &found[..] {
+                    [] => Err(self.missing_column(Some(&table.name), &name.name).at(position)),
+                    [column] => Ok(self.read(level, column, position)),
+                    _ => Err(ambiguous(&name.name).at(position)),
                 }
-                Ok(self.read(level, &column, position))
             }
             [] => unreachable!("a column reference has a name"),
         }
@@ -56,7 +59,7 @@ impl Binder<'_> {
             if let Some((at, entry)) = found.next() {
                 if found.next().is_some() {
                     let name = table.name.clone();
-                    return Err(Error::from(StatementError::AmbiguousTable { name }).at(position));
+                    return Err(Error::from(BindingError::AmbiguousTable { name }).at(position));
                 }
                 self.check_lateral(entry, &table.name, position)?;
                 return Ok(Some((index, at)));
@@ -71,7 +74,7 @@ impl Binder<'_> {
             [database, schema, _, _] => {
                 if database.name != self.catalog.database() {
                     let name = names.iter().map(|name| &*name.name).collect::<Vec<_>>().join(".");
-                    let error = StatementError::CrossDatabaseReference { name };
+                    let error = BindingError::CrossDatabaseReference { name };
                     return Err(Error::from(error).at(database.position));
                 }
                 Ok(Some(&schema.name))
@@ -101,7 +104,7 @@ impl Binder<'_> {
         if !entry.forbidden {
             return Ok(());
         }
-        let error = Error::from(StatementError::InvalidTableReference { name: name.to_owned() });
+        let error = Error::from(BindingError::InvalidTableReference { name: name.to_owned() });
         Err(error
             .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.")
             .at(position))
@@ -128,7 +131,7 @@ impl Binder<'_> {
 
     /// PostgreSQL's `errorMissingColumn`: the error with the best of its hints.
     fn missing_column(&self, table: Option<&str>, name: &str) -> Error {
-        let error = Error::from(StatementError::UndefinedColumn {
+        let error = Error::from(BindingError::UndefinedColumn {
             table: table.map(str::to_owned),
             name: name.to_owned(),
         });
@@ -198,9 +201,9 @@ impl Binder<'_> {
                 })
         });
         let Some((entry, alias)) = matching.and_then(|entry| Some((entry, entry.alias.as_deref()?))) else {
-            return StatementError::MissingTableEntry { name }.into();
+            return BindingError::MissingTableEntry { name }.into();
         };
-        let error = Error::from(StatementError::InvalidTableReference { name: name.clone() });
+        let error = Error::from(BindingError::InvalidTableReference { name: name.clone() });
         if entry.renamed && alias != name && entry.qualified {
             error.with_hint(format!("Perhaps you meant to reference the table alias \"{alias}\"."))
         } else {
@@ -223,7 +226,7 @@ enum Suggestion {
 }
 
 fn ambiguous(name: &str) -> Error {
-    StatementError::AmbiguousColumn { name: name.to_owned() }.into()
+    BindingError::AmbiguousColumn { name: name.to_owned() }.into()
 }
 
 /// Insertions, deletions and replacements of characters between two names.

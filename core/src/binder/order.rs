@@ -3,7 +3,7 @@
 use super::query::{Item, Output};
 use super::scope::Clause;
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, Literal, NullsOrder, SortItem};
 use crate::expr::aggregate::SortKey;
@@ -109,11 +109,11 @@ impl Binder<'_> {
                     match (found.next(), found.next()) {
                         (Some((index, _)), None) => index,
                         (Some(_), Some(_)) => {
-                            let error = StatementError::AmbiguousKey { clause: "ORDER BY", name: name.clone() };
+                            let error = BindingError::AmbiguousKey { clause: "ORDER BY", name: name.clone() };
                             return Err(Error::from(error).at(key.expr.position));
                         }
                         (None, _) => {
-                            let error = StatementError::UndefinedColumn { table: None, name: name.clone() };
+                            let error = BindingError::UndefinedColumn { table: None, name: name.clone() };
                             return Err(Error::from(error).at(key.expr.position));
                         }
                     }
@@ -148,7 +148,7 @@ fn bound_key(key: &SortItem, target: Target) -> BoundKey {
 }
 
 fn set_operation_order() -> Error {
-    Error::from(StatementError::SetOperationOrder)
+    Error::from(BindingError::SetOperationOrder)
         .with_detail("Only result column names can be used, not expressions or functions.")
         .with_hint("Add the expression/function to every SELECT, or move the UNION into a FROM clause.")
 }
@@ -159,7 +159,7 @@ fn named_item(items: &[Item], name: &str, clause: Clause) -> Result<Option<usize
     let Some((index, first)) = found.next() else { return Ok(None) };
     if found.any(|(_, other)| other.expr != first.expr) {
         let name = name.to_owned();
-        return Err(StatementError::AmbiguousKey { clause: clause.name(), name }.into());
+        return Err(BindingError::AmbiguousKey { clause: clause.name(), name }.into());
     }
     Ok(Some(index))
 }
@@ -167,10 +167,10 @@ fn named_item(items: &[Item], name: &str, clause: Clause) -> Result<Option<usize
 /// The item of that number.
 fn numbered(literal: &Literal, items: usize, clause: Clause) -> Result<usize> {
     let Literal::Integer(number) = literal else {
-        return Err(StatementError::NonIntegerKey { clause: clause.name() }.into());
+        return Err(BindingError::NonIntegerKey { clause: clause.name() }.into());
     };
     match usize::try_from(*number) {
         Ok(index @ 1..) if index <= items => Ok(index - 1),
-        _ => Err(StatementError::KeyNumber { clause: clause.name(), number: *number }.into()),
+        _ => Err(BindingError::KeyNumber { clause: clause.name(), number: *number }.into()),
     }
 }

@@ -1,7 +1,7 @@
 //! The types of parameters: given by the client, or taken from the first place that needs one.
 
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result, StatementError};
 use crate::expr::Expr;
 use crate::parser::ast::Position;
 use crate::types::DataType;
@@ -9,9 +9,8 @@ use crate::types::DataType;
 impl Binder<'_> {
     /// The parameter with a number from 1.
     pub(super) fn bind_parameter(&self, number: u32, position: Position) -> Result<Expr> {
-        let index = usize::try_from(number).unwrap_or(usize::MAX);
-        match self.parameters.get(index.wrapping_sub(1)) {
-            Some(ty) => Ok(Expr::Parameter { number: index, ty: *ty }),
+        match index(number).and_then(|index| self.parameters.get(index)) {
+            Some(ty) => Ok(Expr::Parameter { number, ty: *ty }),
             None => Err(Error::from(StatementError::UndefinedParameter { number }).at(position)),
         }
     }
@@ -30,7 +29,7 @@ impl Binder<'_> {
             if *ty == DataType::Unknown {
                 return false;
             }
-            let known = &mut self.parameters[number - 1];
+            let Some(known) = index(*number).and_then(|index| self.parameters.get_mut(index)) else { return false };
             if *known == DataType::Unknown {
                 *known = crate::expr::without_modifiers(*ty);
             } else if known.oid() != ty.oid() {
@@ -41,7 +40,7 @@ impl Binder<'_> {
         match conflict {
             None => Ok(()),
             Some((number, known, ty)) => {
-                let error = Error::from(StatementError::AmbiguousParameter { number });
+                let error = Error::from(BindingError::AmbiguousParameter { number });
                 Err(error.with_detail(format!("{} versus {}", known.name(), ty.name()))).at(position)
             }
         }
@@ -51,7 +50,12 @@ impl Binder<'_> {
     pub(super) fn finish_parameters(self) -> Result<Vec<DataType>> {
         match self.parameters.iter().position(|ty| *ty == DataType::Unknown) {
             None => Ok(self.parameters),
-            Some(index) => Err(StatementError::IndeterminateParameter { number: index + 1 }.into()),
+            Some(index) => Err(BindingError::IndeterminateParameter { number: index + 1 }.into()),
         }
     }
+}
+
+/// Parameters are numbered from 1.
+fn index(number: u32) -> Option<usize> {
+    usize::try_from(number).ok()?.checked_sub(1)
 }

@@ -3,7 +3,7 @@
 use super::limit::BoundLimit;
 use super::scope::{Clause, Level};
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::expr::aggregate::SortKey;
 use crate::parser::ast::{LockStrength, Query, QueryBody};
@@ -66,7 +66,7 @@ impl Binder<'_> {
 
     fn bind_body(&mut self, query: &Query, unknowns: Unknowns) -> Result<Rows> {
         if query.with_ties && query.order_by.is_empty() {
-            return Err(StatementError::TiesWithoutOrder.into());
+            return Err(BindingError::TiesWithoutOrder.into());
         }
         let rows = match &query.body {
             QueryBody::Select(select) => return self.bind_select(select, query, unknowns),
@@ -142,13 +142,17 @@ impl Binder<'_> {
 
 /// Why rows of some queries cannot be locked.
 pub(super) fn locks_refused(strength: LockStrength, what: &'static str) -> Error {
-    let strength = match strength {
+    BindingError::LockNotAllowed { strength: strength_name(strength), what }.into()
+}
+
+/// A lock clause as it is written.
+pub(super) fn strength_name(strength: LockStrength) -> &'static str {
+    match strength {
         LockStrength::Update => "FOR UPDATE",
         LockStrength::NoKeyUpdate => "FOR NO KEY UPDATE",
         LockStrength::Share => "FOR SHARE",
         LockStrength::KeyShare => "FOR KEY SHARE",
-    };
-    StatementError::LockNotAllowed { strength, what }.into()
+    }
 }
 
 /// The rows for which all terms are true.

@@ -1,7 +1,7 @@
 //! Rows `(a, b)` where they may stand: compared with each other, and tested for NULL.
 
 use super::{At as _, Binder, not_supported};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::{CompareOp, Expr, IsTest};
 use crate::parser::ast::{self, ExprKind, Position};
 
@@ -62,7 +62,7 @@ impl Binder<'_> {
         let Some(operator) = CompareOp::from_name(operator) else {
             let hint = "Row comparison operators must be associated with btree operator families.";
             let operator = operator.to_owned();
-            let error = Error::from(StatementError::RowOperator { operator }).with_hint(hint);
+            let error = Error::from(BindingError::RowOperator { operator }).with_hint(hint);
             return Err(error.at(position));
         };
         let mut pairs = Vec::with_capacity(lefts.len());
@@ -89,10 +89,10 @@ impl Binder<'_> {
             return Err(not_supported("a row as a value").at(left.position));
         };
         if lefts.len() != rights.len() {
-            return Err(Error::from(StatementError::RowLengths).at(position));
+            return Err(Error::from(BindingError::RowLengths).at(position));
         }
         if lefts.is_empty() {
-            return Err(Error::from(StatementError::EmptyRows).at(position));
+            return Err(Error::from(BindingError::EmptyRows).at(position));
         }
         let lefts = lefts.iter().map(|field| self.bind_expr(field)).collect::<Result<Vec<_>>>()?;
         let rights = rights.iter().map(|field| self.bind_expr(field)).collect::<Result<Vec<_>>>()?;

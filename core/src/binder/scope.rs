@@ -121,8 +121,6 @@ pub(super) enum Clause {
     Default,
     /// A check constraint.
     Check,
-    /// WHERE of an index.
-    IndexPredicate,
     /// WHERE of COPY.
     CopyWhere,
     /// The arguments of EXECUTE.
@@ -150,10 +148,20 @@ impl Clause {
             Self::Returning => "RETURNING",
             Self::Default => "DEFAULT expressions",
             Self::Check => "check constraints",
-            Self::IndexPredicate => "index predicates",
             Self::CopyWhere => "COPY FROM WHERE conditions",
             Self::Execute => "EXECUTE parameters",
             Self::Filter => "FILTER",
+        }
+    }
+
+    /// As other messages name it: `cannot use subquery in ..`.
+    pub(super) fn singular(self) -> &'static str {
+        match self {
+            Self::Default => "DEFAULT expression",
+            Self::Check => "check constraint",
+            Self::CopyWhere => "COPY FROM WHERE condition",
+            Self::Execute => "EXECUTE parameter",
+            other => other.name(),
         }
     }
 
@@ -164,10 +172,7 @@ impl Clause {
 
     /// Whether subqueries may stand here.
     pub(super) fn allows_subqueries(self) -> bool {
-        !matches!(
-            self,
-            Self::Default | Self::Check | Self::IndexPredicate | Self::CopyWhere | Self::Execute
-        )
+        !matches!(self, Self::Default | Self::Check | Self::CopyWhere | Self::Execute)
     }
 }
 
@@ -193,8 +198,6 @@ pub(super) struct Level {
     pub(super) visible_from: usize,
     /// Scans of this level have row ids, for locks and changes.
     pub(super) row_ids: bool,
-    /// An argument of an aggregate of this level is being bound.
-    pub(super) in_aggregate: bool,
     /// The aggregates found so far.
     pub(super) aggregates: Vec<ComputedAggregate>,
     /// Where the first aggregate or HAVING stood, if there is one.
@@ -216,7 +219,6 @@ impl Level {
             hidden: false,
             visible_from: 0,
             row_ids: false,
-            in_aggregate: false,
             aggregates: Vec::new(),
             aggregated: false,
             attachments: Vec::new(),

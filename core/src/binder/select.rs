@@ -8,13 +8,12 @@
 //! Everything is bound first, because whether there are groups is known only when the last aggregate was seen. Then
 //! the plan is put together, and what stands above the groups is rewritten to read their keys.
 
-use super::group::Grouping;
 use super::limit::BoundLimit;
 use super::order::BoundKey;
-use super::query::{Item, Output, Rows, Unknowns, filter, locks_refused};
+use super::query::{Item, Output, Rows, Unknowns, filter, locks_refused, strength_name};
 use super::scope::{Attachment, Clause, Level};
 use super::{At as _, Binder, not_supported};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::expr::aggregate::SortKey;
 use crate::parser::ast::{self, Distinct, GroupBy, Ident, Position, Query, Select, SelectItem};
@@ -224,14 +223,14 @@ impl Binder<'_> {
             let level = self.levels.len() - 1;
             let entries = &self.levels[level].entries;
             if !entries.iter().any(|entry| entry.plain) {
-                return Err(Error::from(StatementError::StarWithoutTables).at(position));
+                return Err(Error::from(BindingError::StarWithoutTables).at(position));
             }
             let plain = entries.iter().filter(|entry| entry.plain);
             (level, plain.flat_map(|entry| entry.columns.iter().cloned()).collect())
         };
         for name in exclude {
             if !columns.iter().any(|column| *column.name == *name.name) {
-                let error = StatementError::UndefinedColumn { table: None, name: name.name.clone() };
+                let error = BindingError::UndefinedColumn { table: None, name: name.name.clone() };
                 return Err(Error::from(error).at(name.position));
             }
         }
@@ -287,8 +286,8 @@ impl Binder<'_> {
                 match found {
                     Some(entry) => chosen.push(entry),
                     None => {
-                        let name_text = name.name.name.clone();
-                        let error = StatementError::LockOfUnknown { name: name_text };
+                        let strength = strength_name(lock.strength);
+                        let error = BindingError::LockOfUnknown { strength, name: name.name.name.clone() };
                         return Err(Error::from(error).at(name.position()));
                     }
                 }

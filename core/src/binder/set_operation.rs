@@ -2,7 +2,7 @@
 
 use super::query::{Output, Rows, Unknowns};
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::resolve::common_type;
 use crate::expr::without_modifiers;
 use crate::parser::ast::{self, Position, Query, QueryBody};
@@ -22,13 +22,13 @@ struct Chain {
 impl Binder<'_> {
     /// `first op query op query ..`, from left to right; a chain of UNIONs of one kind is one node.
     pub(super) fn bind_set_operations(&mut self, first: &QueryBody, rest: &[ast::SetOperation]) -> Result<Rows> {
-        let rows = self.bind_operand(first)?;
+        let rows = self.bind_side(first)?;
         let columns = rows.output.iter().map(|column| self.columns.get(column.id));
         let types = columns.map(|column| (column.ty, column.declared)).collect();
         let mut chain = Chain { inputs: vec![(rows, body_start(first))], operator: None, types };
         for step in rest {
             self.count_node().at(step.position)?;
-            let right = self.bind_operand(&step.right)?;
+            let right = self.bind_side(&step.right)?;
             let position = body_start(&step.right);
             let operator = match step.operator {
                 ast::SetOperator::Union => SetOperator::Union,
@@ -36,7 +36,7 @@ impl Binder<'_> {
                 ast::SetOperator::Except => SetOperator::Except,
             };
             if chain.types.len() != right.output.len() {
-                let error = StatementError::SetOperationWidth { operator: operator_name(operator) };
+                let error = BindingError::SetOperationWidth { operator: operator_name(operator) };
                 return Err(Error::from(error).at(position));
             }
             let operation = (operator, step.all);
@@ -57,7 +57,7 @@ impl Binder<'_> {
     }
 
     /// An operand; literals in it wait for the type of the other side.
-    fn bind_operand(&mut self, body: &QueryBody) -> Result<Rows> {
+    fn bind_side(&mut self, body: &QueryBody) -> Result<Rows> {
         match body {
             QueryBody::Nested(query) => self.bind_query_with(query, Unknowns::Keep),
             QueryBody::Values(rows) => self.bind_values(rows, Unknowns::Keep),

@@ -3,7 +3,7 @@
 
 use super::scope::Attachment;
 use super::{At as _, Binder, not_supported};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, Position, Quantifier, Query};
 use crate::plan::logical::{Column, ColumnId, JoinKind, LogicalPlan};
@@ -20,7 +20,7 @@ impl Binder<'_> {
     pub(super) fn bind_scalar_subquery(&mut self, query: &Query, position: Position) -> Result<Expr> {
         let subquery = self.bind_subquery(query, position)?;
         let [column] = subquery.columns[..] else {
-            return Err(Error::from(StatementError::SubqueryColumns).at(position));
+            return Err(Error::from(BindingError::SubqueryColumns).at(position));
         };
         self.attach(JoinKind::Single, subquery.plan, position);
         Ok(self.columns.read(column))
@@ -106,7 +106,7 @@ impl Binder<'_> {
             let test = self.finish(result, position, &[operand])?;
             if test.data_type() != DataType::Boolean {
                 let operator = operator.to_owned();
-                return Err(Error::from(StatementError::NotBooleanOperator { operator }).at(position));
+                return Err(Error::from(BindingError::NotBooleanOperator { operator }).at(position));
             }
             test
         } else {
@@ -126,7 +126,7 @@ impl Binder<'_> {
     fn bind_subquery(&mut self, query: &Query, position: Position) -> Result<Subquery> {
         let clause = self.level().clause;
         if !clause.allows_subqueries() {
-            let error = StatementError::SubqueryNotAllowed { clause: clause.name() };
+            let error = BindingError::SubqueryNotAllowed { clause: clause.singular() };
             return Err(Error::from(error).at(position));
         }
         self.count_node().at(position)?;
@@ -159,5 +159,5 @@ fn check_width(values: usize, columns: usize, position: Position) -> Result<()> 
     if values == columns {
         return Ok(());
     }
-    Err(Error::from(StatementError::SubqueryWidth { too_many: columns > values }).at(position))
+    Err(Error::from(BindingError::SubqueryWidth { too_many: columns > values }).at(position))
 }

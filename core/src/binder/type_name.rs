@@ -2,7 +2,7 @@
 
 use super::not_supported;
 use crate::catalog::SYSTEM_SCHEMA;
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result, StatementError};
 use crate::parser::ast::TypeName;
 use crate::types::DataType;
 
@@ -25,7 +25,7 @@ pub fn resolve_type(name: &TypeName) -> Result<DataType> {
 }
 
 fn resolve(name: &TypeName) -> Result<DataType> {
-    let undefined = || Err(StatementError::UndefinedType { name: name.to_string() }.into());
+    let undefined = || Err(BindingError::UndefinedType { name: name.to_string() }.into());
     if name.schema.as_ref().is_some_and(|schema| schema.name != SYSTEM_SCHEMA) {
         return undefined();
     }
@@ -60,10 +60,10 @@ fn resolve(name: &TypeName) -> Result<DataType> {
     if name.modifiers.is_empty() {
         return Ok(ty);
     }
-    Err(StatementError::TypeModifierNotAllowed { ty: ty.typname() }.into())
+    Err(BindingError::TypeModifierNotAllowed { ty: ty.typname() }.into())
 }
 
-fn invalid(message: StatementError) -> Result<DataType> {
+fn invalid(message: BindingError) -> Result<DataType> {
     Err(message.into())
 }
 
@@ -73,13 +73,13 @@ fn numeric(modifiers: &[i64]) -> Result<DataType> {
         [] => return Ok(DataType::AnyNumeric),
         [precision] => (precision, 0),
         [precision, scale] => (precision, scale),
-        _ => return invalid(StatementError::InvalidTypeModifier { ty: "NUMERIC" }),
+        _ => return invalid(BindingError::InvalidTypeModifier { ty: "NUMERIC" }),
     };
     if !(1..=1000).contains(&precision) {
-        return invalid(StatementError::PrecisionOutOfRange { precision });
+        return invalid(BindingError::PrecisionOutOfRange { precision });
     }
     if !(-1000..=1000).contains(&scale) {
-        return invalid(StatementError::ScaleOutOfRange { scale });
+        return invalid(BindingError::ScaleOutOfRange { scale });
     }
     match (u8::try_from(precision), u8::try_from(scale)) {
         (Ok(precision), Ok(scale)) if precision <= DataType::MAX_PRECISION && scale <= precision => {
@@ -93,10 +93,10 @@ fn numeric(modifiers: &[i64]) -> Result<DataType> {
 fn length(ty: &'static str, modifiers: &[i64]) -> Result<Option<u32>> {
     match *modifiers {
         [] => Ok(None),
-        [n] if n < 1 => Err(StatementError::LengthTooSmall { ty }.into()),
-        [n] if n > MAX_LENGTH => Err(StatementError::LengthTooLarge { ty, limit: MAX_LENGTH }.into()),
+        [n] if n < 1 => Err(BindingError::LengthTooSmall { ty }.into()),
+        [n] if n > MAX_LENGTH => Err(BindingError::LengthTooLarge { ty, limit: MAX_LENGTH }.into()),
         [n] => Ok(u32::try_from(n).ok()),
-        _ => Err(StatementError::InvalidTypeModifier { ty }.into()),
+        _ => Err(BindingError::InvalidTypeModifier { ty }.into()),
     }
 }
 

@@ -5,7 +5,7 @@ use super::ddl::{joined_names, refuse_nulls_not_distinct};
 use super::statement::{BoundStatement, CreateIndex, Dropped, NewIndex};
 use super::{At as _, Binder, not_supported};
 use crate::catalog::{IndexColumn, MAX_INDEX_COLUMNS, Relation, TableEntry};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result, StatementError};
 use crate::ids::ObjectId;
 use crate::parser::ast::{self, DropObjects, ExprKind, Ident, NullsOrder, ObjectName};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Binder<'_> {
             return Err(not_supported("an index with WHERE").at(filter.expr.start()));
         }
         if create.columns.len() > MAX_INDEX_COLUMNS {
-            return Err(StatementError::TooManyIndexColumns { limit: MAX_INDEX_COLUMNS }.into());
+            return Err(BindingError::TooManyIndexColumns { limit: MAX_INDEX_COLUMNS }.into());
         }
         let mut columns = Vec::with_capacity(create.columns.len());
         for column in &create.columns {
@@ -58,7 +58,7 @@ impl Binder<'_> {
                     }
                 }
                 Some(Relation::Index(index, _)) => {
-                    let error = StatementError::WrongObject { name: index.name.clone(), expected: "a table" };
+                    let error = BindingError::WrongObject { name: index.name.clone(), expected: "a table" };
                     return Err(Error::from(error).with_hint("Use DROP INDEX to remove an index."));
                 }
                 None => dropped.missing.push(name.name.name.clone()),
@@ -76,14 +76,14 @@ impl Binder<'_> {
                     if index.constraint {
                         let (name, table) = (index.name.clone(), table.name.clone());
                         let hint = format!("You can drop constraint {name} on table {table} instead.");
-                        return Err(Error::from(StatementError::IndexOfConstraint { name, table }).with_hint(hint));
+                        return Err(Error::from(BindingError::IndexOfConstraint { name, table }).with_hint(hint));
                     }
                     if !dropped.objects.iter().any(|(_, other)| *other == index.oid) {
                         dropped.objects.push((Arc::clone(table), index.oid));
                     }
                 }
                 Some(Relation::Table(table)) => {
-                    let error = StatementError::WrongObject { name: table.name.clone(), expected: "an index" };
+                    let error = BindingError::WrongObject { name: table.name.clone(), expected: "an index" };
                     return Err(Error::from(error).with_hint("Use DROP TABLE to remove a table."));
                 }
                 None => dropped.missing.push(name.name.name.clone()),
@@ -106,12 +106,12 @@ impl Binder<'_> {
             return Ok(found);
         }
         if let Some(schema) = schema.filter(|schema| !self.catalog.has_schema(schema)) {
-            return Err(StatementError::UndefinedSchema { name: schema.to_owned() }.into());
+            return Err(BindingError::UndefinedSchema { name: schema.to_owned() }.into());
         }
         let name = name.to_string();
         Err(match kind {
-            "table" => StatementError::UndefinedNamedTable { name },
-            _ => StatementError::UndefinedObject { kind, name },
+            "table" => BindingError::UndefinedNamedTable { name },
+            _ => BindingError::UndefinedObject { kind, name },
         }
         .into())
     }
@@ -154,7 +154,7 @@ fn index_column(table: &TableEntry, column: &ast::IndexColumn) -> Result<IndexCo
         _ => return Err(not_supported("an index on an expression").at(item.expr.start())),
     };
     let Some(number) = table.column(&name.name) else {
-        let error = StatementError::UndefinedColumn { table: None, name: name.name.clone() };
+        let error = BindingError::UndefinedColumn { table: None, name: name.name.clone() };
         return Err(Error::from(error).at(name.position));
     };
     let nulls_first = match item.nulls {

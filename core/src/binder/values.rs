@@ -4,7 +4,7 @@ use super::coerce::odd_one;
 use super::query::{Output, Rows, Unknowns};
 use super::scope::{Attachment, Clause, Level};
 use super::{At as _, Binder};
-use crate::error::{Error, Result, StatementError};
+use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::expr::resolve::common_type;
 use crate::parser::ast;
@@ -114,8 +114,8 @@ pub(super) fn check_lengths(rows: &[Vec<ast::Expr>]) -> Result<()> {
     match rows.iter().find(|row| row.len() != width) {
         None => Ok(()),
         Some(row) => {
-            let error = Error::from(StatementError::ValuesLengths);
-            Err(row.first().map_or_else(|| Error::from(StatementError::ValuesLengths), |v| error.at(v.start())))
+            let error = Error::from(BindingError::ValuesLengths);
+            Err(row.first().map_or_else(|| Error::from(BindingError::ValuesLengths), |v| error.at(v.start())))
         }
     }
 }

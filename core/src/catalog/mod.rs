@@ -17,7 +17,7 @@
 mod entry;
 mod statistics;
 
-use crate::error::{Result, StatementError};
+use crate::error::{BindingError, Result, StatementError};
 use crate::ids::ObjectId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -117,7 +117,7 @@ impl Catalog {
     pub fn table(&self, schema: Option<&str>, name: &str) -> Result<&Arc<TableEntry>> {
         match self.get(schema, name) {
             Some(Relation::Table(table)) => Ok(table),
-            Some(Relation::Index(..)) => Err(StatementError::IsIndex { name: name.to_owned() }.into()),
+            Some(Relation::Index(..)) => Err(BindingError::CannotOpen { name: name.to_owned() }.into()),
             None => Err(undefined(schema, name).into()),
         }
     }
@@ -129,10 +129,12 @@ impl Catalog {
     pub fn index(&self, schema: Option<&str>, name: &str) -> Result<(&IndexEntry, &Arc<TableEntry>)> {
         match self.get(schema, name) {
             Some(Relation::Index(index, table)) => Ok((index, table)),
-            Some(Relation::Table(_)) => Err(StatementError::IsNotIndex { name: name.to_owned() }.into()),
+            Some(Relation::Table(_)) => {
+                Err(BindingError::WrongObject { name: name.to_owned(), expected: "an index" }.into())
+            }
             None => {
                 let name = qualified(schema, name);
-                Err(StatementError::UndefinedObject { kind: "index", name }.into())
+                Err(BindingError::UndefinedObject { kind: "index", name }.into())
             }
         }
     }

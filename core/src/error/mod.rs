@@ -7,6 +7,7 @@
 //! Three kinds of trouble are told apart. A user's mistake or a refused request is an `Err`. A damaged file is
 //! an `Err` too (`StorageError::Corrupt`), never a panic. A bug of ours is an assertion.
 
+mod binding;
 mod data;
 mod statement;
 mod storage;
@@ -15,6 +16,7 @@ mod transaction;
 use crate::sqlstate::SqlState;
 use std::fmt;
 
+pub use binding::BindingError;
 pub use data::DataError;
 pub use statement::StatementError;
 pub use storage::StorageError;
@@ -48,9 +50,12 @@ pub enum ErrorKind {
     /// Values: casts, overflow, constraint violations.
     #[error(transparent)]
     Data(DataError),
-    /// The text of a statement and the names and types in it.
+    /// The text of a statement.
     #[error(transparent)]
     Statement(StatementError),
+    /// The names, types and clauses of a statement.
+    #[error(transparent)]
+    Binding(BindingError),
 }
 
 struct Inner {
@@ -80,6 +85,7 @@ impl Error {
             ErrorKind::Transaction(e) => e.sqlstate(),
             ErrorKind::Data(e) => e.sqlstate(),
             ErrorKind::Statement(e) => e.sqlstate(),
+            ErrorKind::Binding(e) => e.sqlstate(),
         }
     }
 
@@ -88,7 +94,7 @@ impl Error {
         match &self.0.kind {
             ErrorKind::Storage(e) => e.retry(),
             ErrorKind::Transaction(e) => e.retry(),
-            ErrorKind::Data(_) | ErrorKind::Statement(_) => Retry::Never,
+            ErrorKind::Data(_) | ErrorKind::Statement(_) | ErrorKind::Binding(_) => Retry::Never,
         }
     }
 
@@ -179,5 +185,11 @@ impl From<DataError> for Error {
 impl From<StatementError> for Error {
     fn from(e: StatementError) -> Self {
         Self::new(ErrorKind::Statement(e))
+    }
+}
+
+impl From<BindingError> for Error {
+    fn from(e: BindingError) -> Self {
+        Self::new(ErrorKind::Binding(e))
     }
 }

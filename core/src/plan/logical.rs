@@ -102,6 +102,11 @@ impl Columns {
         &self.columns[id.index()]
     }
 
+    /// All columns, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter()
+    }
+
     /// The expression that reads a column.
     pub fn read(&self, id: ColumnId) -> Expr {
         self.read_as(id, true)
@@ -143,6 +148,8 @@ pub enum LogicalPlan {
     Values(Values),
     /// The rows a series of numbers or times has.
     Series(Series),
+    /// Rows that come from outside.
+    Input(Input),
     /// Rows for which all conditions are true.
     Filter(Filter),
     /// Some columns, old and new.
@@ -193,6 +200,13 @@ pub struct Values {
     pub columns: Vec<ColumnId>,
     /// For each row a value for each column; they read no columns but those of a dependent join.
     pub rows: Vec<Vec<Expr>>,
+}
+
+/// Rows that are given to the statement while it runs: those COPY reads.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Input {
+    /// The columns.
+    pub columns: Vec<ColumnId>,
 }
 
 /// `generate_series(start, stop, step)`: no rows if one of them is NULL.

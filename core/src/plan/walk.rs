@@ -18,6 +18,7 @@ impl LogicalPlan {
             Self::Scan(scan) => scan.columns.iter().map(|&(_, id)| id).chain(scan.row_id).collect(),
             Self::Values(values) => values.columns.clone(),
             Self::Series(series) => std::iter::once(series.column).chain(series.ordinality).collect(),
+            Self::Input(input) => input.columns.clone(),
             Self::Filter(filter) => filter.input.columns(),
             Self::Project(project) => ids(&project.columns),
             Self::Aggregate(aggregate) => {
@@ -54,7 +55,7 @@ impl LogicalPlan {
     /// Its inputs, from left to right.
     pub fn inputs(&self) -> Vec<&Self> {
         match self {
-            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::CteScan(_) => Vec::new(),
+            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::Input(_) | Self::CteScan(_) => Vec::new(),
             Self::Filter(node) => vec![&*node.input],
             Self::Project(node) => vec![&*node.input],
             Self::Aggregate(node) => vec![&*node.input],
@@ -74,7 +75,7 @@ impl LogicalPlan {
     /// Its inputs, from left to right, to be changed.
     pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
         match self {
-            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::CteScan(_) => Vec::new(),
+            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::Input(_) | Self::CteScan(_) => Vec::new(),
             Self::Filter(node) => vec![&mut *node.input],
             Self::Project(node) => vec![&mut *node.input],
             Self::Aggregate(node) => vec![&mut *node.input],
@@ -96,8 +97,13 @@ impl LogicalPlan {
     /// Visits the expressions of this node, not those of its inputs.
     pub fn for_each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match self {
-            Self::Scan(_) | Self::CteScan(_) | Self::Lock(_) | Self::SetOperation(_) | Self::With(_) => {}
-            Self::Delete(_) => {}
+            Self::Scan(_)
+            | Self::Input(_)
+            | Self::CteScan(_)
+            | Self::Lock(_)
+            | Self::SetOperation(_)
+            | Self::With(_)
+            | Self::Delete(_) => {}
             Self::Values(node) => node.rows.iter().flatten().for_each(visit),
             Self::Series(node) => [&node.start, &node.stop, &node.step].into_iter().for_each(visit),
             Self::Filter(node) => node.conditions.iter().for_each(visit),
@@ -135,8 +141,13 @@ impl LogicalPlan {
     /// Visits the expressions of this node, not those of its inputs, to change them.
     pub fn for_each_expr_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
         match self {
-            Self::Scan(_) | Self::CteScan(_) | Self::Lock(_) | Self::SetOperation(_) | Self::With(_) => {}
-            Self::Delete(_) => {}
+            Self::Scan(_)
+            | Self::Input(_)
+            | Self::CteScan(_)
+            | Self::Lock(_)
+            | Self::SetOperation(_)
+            | Self::With(_)
+            | Self::Delete(_) => {}
             Self::Values(node) => node.rows.iter_mut().flatten().for_each(visit),
             Self::Series(node) => {
                 [&mut node.start, &mut node.stop, &mut node.step].into_iter().for_each(visit);
@@ -205,6 +216,7 @@ impl LogicalPlan {
             Self::Scan(_)
             | Self::Values(_)
             | Self::Series(_)
+            | Self::Input(_)
             | Self::Project(_)
             | Self::Aggregate(_)
             | Self::SetOperation(_)
