@@ -1,7 +1,7 @@
 //! Expressions: one function for each kind of node that has something to decide.
 
 use super::coerce::{convert, odd_one};
-use super::{At as _, Binder, literal, not_supported, type_name};
+use super::{At as _, Binder, interval, literal, not_supported, type_name};
 use crate::error::{BindingError, Error, Result};
 use crate::expr::{CompareOp, Expr, IsTest, PatternKind};
 use crate::parser::ast::{
@@ -256,6 +256,13 @@ impl Binder<'_> {
     }
 
     fn bind_cast(&mut self, operand: &ast::Expr, to: &ast::TypeName, position: Position) -> Result<Expr> {
+        if let (Some(fields), "interval", ExprKind::Literal(ast::Literal::String(text))) =
+            (to.fields, to.name.as_str(), &operand.kind)
+            && to.dimensions == 0
+            && to.modifiers.is_empty()
+        {
+            return interval::bind_interval(text, fields).at(operand.position);
+        }
         let ty = type_name::resolve_type(to)?;
         let bound = self.bind_expr(operand)?;
         self.finish(convert(bound, ty, CastContext::Explicit), position, &[operand])

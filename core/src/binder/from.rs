@@ -237,8 +237,9 @@ impl Binder<'_> {
         };
         let column = add(&alias, ty);
         let ordinal = ordinality.then(|| add("ordinality", DataType::BigInt));
+        let input = Box::new(LogicalPlan::one_row());
         let [start, stop, step] = <[Expr; 3]>::try_from(cast).expect("three values were cast");
-        Ok((LogicalPlan::Series(Series { column, ordinality: ordinal, start, stop, step }), column, ordinal))
+        Ok((LogicalPlan::Series(Series { input, column, ordinality: ordinal, start, stop, step }), column, ordinal))
     }
 }
 

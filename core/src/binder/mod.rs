@@ -32,6 +32,7 @@ mod from;
 mod function;
 mod group;
 mod insert;
+mod interval;
 mod join;
 mod limit;
 mod literal;

@@ -174,6 +174,7 @@ impl BoundLimit {
             limit: self.limit,
             offset: self.offset,
             ties: self.with_ties.then_some(keys),
+            partition: Vec::new(),
         })
     }
 }

@@ -85,8 +85,15 @@ impl Binder<'_> {
 
     /// Joins a condition's subqueries and filters.
     pub(super) fn add_filter(&mut self, plan: LogicalPlan, bound: BoundFilter) -> LogicalPlan {
-        let plan = bound.attachments.into_iter().fold(plan, |plan, subquery| subquery.attach(plan));
-        filter(plan, bound.terms)
+        let BoundFilter { terms, attachments } = bound;
+        // Terms without a subquery go first, so that subqueries are asked for fewer rows.
+        let reads_subquery = |term: &Expr| {
+            let read = term.columns();
+            attachments.iter().any(|subquery| read.iter().any(|index| subquery.makes(ColumnId::of_index(*index))))
+        };
+        let (above, below): (Vec<Expr>, Vec<Expr>) = terms.into_iter().partition(reads_subquery);
+        let plan = attachments.into_iter().fold(filter(plan, below), |plan, subquery| subquery.attach(plan));
+        filter(plan, above)
     }
 
     /// A condition with subqueries of its own.

@@ -12,14 +12,15 @@ use crate::types::DataType;
 /// A subquery and the columns it returns.
 struct Subquery {
     plan: LogicalPlan,
-    columns: Vec<ColumnId>,
+    /// What it returns, and whether that may be NULL.
+    columns: Vec<(ColumnId, bool)>,
 }
 
 impl Binder<'_> {
     /// `(SELECT ..)` as a value.
     pub(super) fn bind_scalar_subquery(&mut self, query: &Query, position: Position) -> Result<Expr> {
         let subquery = self.bind_subquery(query, position)?;
-        let [column] = subquery.columns[..] else {
+        let [(column, _)] = subquery.columns[..] else {
             return Err(Error::from(BindingError::SubqueryColumns).at(position));
         };
         self.attach(JoinKind::Single, subquery.plan, position);
@@ -77,7 +78,7 @@ impl Binder<'_> {
         let values = self.bind_operand(row)?;
         let subquery = self.bind_subquery(query, position)?;
         check_width(values.len(), subquery.columns.len(), position)?;
-        let rights = subquery.columns.iter().map(|&id| self.columns.read(id)).collect();
+        let rights = subquery.columns.iter().map(|&(id, _)| self.columns.read(id)).collect();
         self.attach(JoinKind::Single, subquery.plan, position);
         self.compare_rows(operator, values, rights, position)
     }
@@ -86,7 +87,7 @@ impl Binder<'_> {
     pub(super) fn bind_row_of(&mut self, query: &Query, position: Position) -> Result<Vec<Expr>> {
         let subquery = self.bind_subquery(query, position)?;
         self.attach(JoinKind::Single, subquery.plan, position);
-        Ok(subquery.columns.iter().map(|&id| self.columns.read(id)).collect())
+        Ok(subquery.columns.iter().map(|&(id, _)| self.columns.read(id)).collect())
     }
 
     /// The plan of the subquery and the comparison of the operand with its columns.
@@ -100,7 +101,8 @@ impl Binder<'_> {
         let values = self.bind_operand(operand)?;
         let subquery = self.bind_subquery(query, position)?;
         check_width(values.len(), subquery.columns.len(), position)?;
-        let rights: Vec<Expr> = subquery.columns.iter().map(|&id| self.columns.read(id)).collect();
+        let columns = subquery.columns.iter();
+        let rights: Vec<Expr> = columns.map(|&(id, nullable)| self.columns.read_as(id, nullable)).collect();
         let test = if values.len() == 1 {
             let result = Expr::operator(operator, values.into_iter().chain(rights).collect());
             let test = self.finish(result, position, &[operand])?;
@@ -131,7 +133,7 @@ impl Binder<'_> {
         }
         self.count_node().at(position)?;
         let bound = self.bind_query(query)?;
-        Ok(Subquery { columns: bound.output.iter().map(|column| column.id).collect(), plan: bound.plan })
+        Ok(Subquery { columns: bound.output.iter().map(|column| (column.id, column.nullable)).collect(), plan: bound.plan })
     }
 
     fn attach(&mut self, kind: JoinKind, plan: LogicalPlan, position: Position) {

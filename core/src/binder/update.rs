@@ -1,7 +1,6 @@
 //! UPDATE.
 
 use super::change::check_changeable;
-use super::query::filter;
 use super::scope::{Clause, Level};
 use super::statement::{BoundQuery, Command};
 use super::{At as _, Binder};
@@ -40,8 +39,7 @@ impl Binder<'_> {
         self.level().entries[0] = entry;
         let assignments = self.bind_assignments(&update.assignments, &table)?;
         let attachments = std::mem::take(&mut self.level().attachments);
-        source = condition.attachments.into_iter().fold(source, |plan, subquery| subquery.attach(plan));
-        source = filter(source, condition.terms);
+        source = self.add_filter(source, condition);
         source = attachments.into_iter().fold(source, |plan, subquery| subquery.attach(plan));
         let checks = self.bind_checks(&table, &output)?;
         let change = Update { table, source, row_id, old, assignments, output, checks };

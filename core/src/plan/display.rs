@@ -148,7 +148,11 @@ impl PlanDisplay<'_> {
                     expr.as_ref().map_or_else(String::new, |expr| format!(" {name}{}", self.expr(expr)))
                 };
                 let ties = if limit.ties.is_some() { " with ties" } else { "" };
-                format!("Limit{}{}{ties}", part("", &limit.limit), part("offset ", &limit.offset))
+                let each = match limit.partition.is_empty() {
+                    true => String::new(),
+                    false => format!(" for each {}", self.ids(&limit.partition)),
+                };
+                format!("Limit{}{}{ties}{each}", part("", &limit.limit), part("offset ", &limit.offset))
             }
             LogicalPlan::Join(join) => {
                 let dependent = if join.dependent { "dependent " } else { "" };

@@ -209,12 +209,15 @@ pub struct Input {
     pub columns: Vec<ColumnId>,
 }
 
-/// `generate_series(start, stop, step)`: no rows if one of them is NULL.
+/// `generate_series(start, stop, step)`: for each row of the input its columns with each value of the series, in order;
+/// no rows if start, stop or step is NULL.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Series {
+    /// What the bounds are computed from: one row without columns, unless they depend on other tables.
+    pub input: Box<LogicalPlan>,
     /// The values.
     pub column: ColumnId,
-    /// A `bigint` column that counts the rows from 1.
+    /// A `bigint` column that counts the rows of each series from 1.
     pub ordinality: Option<ColumnId>,
     /// The first value; of the column's type.
     pub start: Expr,
@@ -292,6 +295,8 @@ pub struct Limit {
     pub offset: Option<Expr>,
     /// `WITH TIES`: rows equal to the last one by these keys are kept too. The input is sorted by them.
     pub ties: Option<Vec<SortKey>>,
+    /// Rows are counted for each combination of values of these, NULLs being equal; the order of the input is kept.
+    pub partition: Vec<ColumnId>,
 }
 
 /// Pairs of rows.

@@ -7,4 +7,4 @@ pub mod display;
 pub mod logical;
 mod walk;
 
-pub use walk::{for_each_argument, for_each_argument_mut};
+pub use walk::{for_each_argument, for_each_argument_mut, rename_in_expr};

@@ -3,7 +3,7 @@
 use super::logical::{ColumnId, Computed, JoinKind, LogicalPlan};
 use crate::expr::Expr;
 use crate::expr::aggregate::AggregateCall;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 impl LogicalPlan {
     /// A plan with one row and no columns.
@@ -17,7 +17,12 @@ impl LogicalPlan {
         match self {
             Self::Scan(scan) => scan.columns.iter().map(|&(_, id)| id).chain(scan.row_id).collect(),
             Self::Values(values) => values.columns.clone(),
-            Self::Series(series) => std::iter::once(series.column).chain(series.ordinality).collect(),
+            Self::Series(series) => {
+                let mut columns = series.input.columns();
+                columns.push(series.column);
+                columns.extend(series.ordinality);
+                columns
+            }
             Self::Input(input) => input.columns.clone(),
             Self::Filter(filter) => filter.input.columns(),
             Self::Project(project) => ids(&project.columns),
@@ -55,7 +60,8 @@ impl LogicalPlan {
     /// Its inputs, from left to right.
     pub fn inputs(&self) -> Vec<&Self> {
         match self {
-            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::Input(_) | Self::CteScan(_) => Vec::new(),
+            Self::Scan(_) | Self::Values(_) | Self::Input(_) | Self::CteScan(_) => Vec::new(),
+            Self::Series(node) => vec![&*node.input],
             Self::Filter(node) => vec![&*node.input],
             Self::Project(node) => vec![&*node.input],
             Self::Aggregate(node) => vec![&*node.input],
@@ -75,7 +81,8 @@ impl LogicalPlan {
     /// Its inputs, from left to right, to be changed.
     pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
         match self {
-            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::Input(_) | Self::CteScan(_) => Vec::new(),
+            Self::Scan(_) | Self::Values(_) | Self::Input(_) | Self::CteScan(_) => Vec::new(),
+            Self::Series(node) => vec![&mut *node.input],
             Self::Filter(node) => vec![&mut *node.input],
             Self::Project(node) => vec![&mut *node.input],
             Self::Aggregate(node) => vec![&mut *node.input],
@@ -196,11 +203,60 @@ impl LogicalPlan {
         !self.outer_columns().is_empty()
     }
 
-    /// Changes every reading of a column, in all expressions of the plan.
+    /// Changes every node of every expression, in all expressions of the plan.
     pub fn rewrite_exprs(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
         self.for_each_expr_mut(&mut |expr| expr.rewrite(visit));
         for input in self.inputs_mut() {
             input.rewrite_exprs(visit);
+        }
+    }
+
+    /// Gives columns other ids, where they are made and where they are read.
+    pub fn rename_columns(&mut self, map: &HashMap<ColumnId, ColumnId>) {
+        self.for_each_expr_mut(&mut |expr| rename_in_expr(expr, map));
+        let rename = |id: &mut ColumnId| {
+            if let Some(new) = map.get(id) {
+                *id = *new;
+            }
+        };
+        match self {
+            Self::Scan(node) => {
+                node.columns.iter_mut().map(|(_, id)| id).chain(&mut node.row_id).for_each(rename);
+            }
+            Self::Values(node) => node.columns.iter_mut().for_each(rename),
+            Self::Series(node) => [&mut node.column].into_iter().chain(&mut node.ordinality).for_each(rename),
+            Self::Input(node) => node.columns.iter_mut().for_each(rename),
+            Self::Project(node) => node.columns.iter_mut().map(|column| &mut column.id).for_each(rename),
+            Self::Aggregate(node) => {
+                let keys = node.keys.iter_mut().map(|key| &mut key.id);
+                keys.chain(node.aggregates.iter_mut().map(|aggregate| &mut aggregate.id)).for_each(rename);
+            }
+            Self::Limit(node) => node.partition.iter_mut().for_each(rename),
+            Self::Join(node) => {
+                if let JoinKind::Mark { column, .. } = &mut node.kind {
+                    rename(column);
+                }
+            }
+            Self::SetOperation(node) => {
+                let inputs = node.inputs.iter_mut().flat_map(|input| &mut input.columns);
+                node.columns.iter_mut().chain(inputs).for_each(rename);
+            }
+            Self::CteScan(node) => node.columns.iter_mut().flat_map(|(of, id)| [of, id]).for_each(rename),
+            Self::Lock(node) => node.targets.iter_mut().map(|target| &mut target.row_id).for_each(rename),
+            Self::Insert(node) => {
+                let updates = node.on_conflict.iter_mut().filter_map(|conflict| conflict.update.as_mut());
+                let existing = updates.flat_map(|update| &mut update.existing);
+                node.values.iter_mut().chain(&mut node.output).chain(existing).for_each(rename);
+            }
+            Self::Update(node) => {
+                let row_id = std::iter::once(&mut node.row_id);
+                row_id.chain(&mut node.old).chain(&mut node.output).for_each(rename);
+            }
+            Self::Delete(node) => rename(&mut node.row_id),
+            Self::Filter(_) | Self::Distinct(_) | Self::Sort(_) | Self::With(_) => {}
+        }
+        for input in self.inputs_mut() {
+            input.rename_columns(map);
         }
     }
 
@@ -234,6 +290,11 @@ impl LogicalPlan {
             input.collect(read, made);
         }
     }
+}
+
+/// Makes an expression read other columns.
+pub fn rename_in_expr(expr: &mut Expr, map: &HashMap<ColumnId, ColumnId>) {
+    expr.remap_columns(&mut |index| map.get(&ColumnId::of_index(index)).map_or(index, |new| new.index()));
 }
 
 /// Visits the expressions of an aggregate: arguments, order, filter.
