@@ -15,6 +15,7 @@ pub mod error;
 pub mod expr;
 pub mod ids;
 pub mod memory;
+pub mod optimizer;
 pub mod pager;
 pub mod parser;
 pub mod plan;

@@ -143,4 +143,4 @@ impl<T> At<T> for Result<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
