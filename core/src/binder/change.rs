@@ -1,6 +1,6 @@
 //! What INSERT, UPDATE, DELETE and COPY share: the changed table's rows as names, its defaults and checks, SET.
 
-use super::coerce::assign;
+use super::coerce::{assign, check_literals};
 use super::scope::{Clause, Entry, Level, ScopeColumn};
 use super::{At as _, Binder, not_supported};
 use crate::catalog::{TableEntry, TableKind};
@@ -26,6 +26,11 @@ pub(super) fn target_column(table: &TableEntry, column: &Ident) -> Result<u16> {
         let error = BindingError::UndefinedTargetColumn { column: column_name, relation };
         Error::from(error).at(column.position)
     })
+}
+
+/// A column that messages know and nothing reads.
+pub(super) fn unreadable(column: &crate::catalog::ColumnEntry) -> ScopeColumn {
+    ScopeColumn { name: column.name.as_str().into(), expr: Expr::null(column.ty), declared: column.ty }
 }
 
 impl Binder<'_> {
@@ -172,6 +177,7 @@ impl Binder<'_> {
         let bound = self.bind_expr(value)?;
         bound.check_depth().at(value.position)?;
         let bound = assign(bound, &column.name, column.ty).at(value.start())?;
+        check_literals(&bound).at(value.position)?;
         self.settle(&bound, value.position)?;
         Ok(bound)
     }

@@ -6,7 +6,7 @@ use crate::error::{BindingError, Error, ErrorKind, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, Position};
 use crate::plan::logical::{ColumnId, LogicalPlan};
-use crate::types::{CastContext, DataType};
+use crate::types::{CastContext, DataType, TimeContext};
 use std::sync::Arc;
 
 /// A value as one that can be stored in a column: with an assignment cast, cut or checked to the column's modifiers.
@@ -81,15 +81,44 @@ impl Binder<'_> {
         match result {
             Ok(expr) => {
                 self.settle(&expr, position)?;
+                let literal = operands.iter().find(|operand| is_string(operand));
+                if let Some(literal) = literal {
+                    check_literals(&expr).at(literal.position)?;
+                }
                 Ok(expr)
             }
             Err(error) if matches!(error.kind(), ErrorKind::Data(_)) => {
-                let literal = |operand: &&&ast::Expr| matches!(operand.kind, ExprKind::Literal(ast::Literal::String(_)));
-                Err(error.at(operands.iter().find(literal).map_or(position, |operand| operand.position)))
+                let literal = operands.iter().find(|operand| is_string(operand));
+                Err(error.at(literal.map_or(position, |operand| operand.position)))
             }
             Err(error) => Err(error.at(position)),
         }
     }
+}
+
+fn is_string(expr: &ast::Expr) -> bool {
+    matches!(expr.kind, ExprKind::Literal(ast::Literal::String(_)))
+}
+
+/// Literals whose value depends on the session, as `today` does, are converted when the statement runs; what is wrong
+/// with them is found now. Looks at the expression and its operands.
+pub(super) fn check_literals(expr: &Expr) -> Result<()> {
+    let check = |expr: &Expr| match expr {
+        Expr::Cast { operand, to, context } => match operand.as_ref() {
+            Expr::Constant { value, ty: DataType::Unknown } => {
+                value.clone().cast(to, *context, &TimeContext::default()).map(drop)
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    };
+    let mut result = check(expr);
+    expr.for_each_child(&mut |operand| {
+        if result.is_ok() {
+            result = check(operand);
+        }
+    });
+    result
 }
 
 /// The first of some types that PostgreSQL blames when they have no common one: one of another category than the
@@ -137,6 +166,7 @@ impl Binder<'_> {
         let retype = |binder: &mut Self, expr: &mut Expr| {
             let value = std::mem::replace(expr, Expr::boolean(true));
             *expr = value.cast(ty, CastContext::Implicit).at(position)?;
+            check_literals(expr).at(position)?;
             binder.settle(expr, position)
         };
         match plan {

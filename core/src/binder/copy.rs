@@ -178,10 +178,10 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
     }
     let quote = options.quote.as_deref().unwrap_or("\"");
     if csv && quote == delimiter {
-        return Err(BindingError::CopySameCharacter { first: "delimiter", second: "quote" }.into());
+        return Err(BindingError::CopySameQuote.into());
     }
     if options.null.as_deref().is_some_and(|null| null.contains(delimiter)) {
-        return Err(BindingError::CopySameCharacter { first: "delimiter", second: "NULL specification" }.into());
+        return Err(BindingError::CopyDelimiterInNull.into());
     }
     let wrong_way = match direction {
         CopyDirection::From if options.force_quote != CopyColumns::None => Some(("force quote", "COPY TO")),

@@ -30,7 +30,10 @@ impl Binder<'_> {
     pub(super) fn bind_with(&mut self, with: Option<&ast::With>) -> Result<usize> {
         let start = self.ctes.len();
         let Some(with) = with else { return Ok(start) };
-        for table in &with.tables {
+        let later = self.later_tables.len();
+        for (index, table) in with.tables.iter().enumerate() {
+            self.later_tables.truncate(later);
+            self.later_tables.extend(with.tables[index..].iter().map(|table| table.name.name.clone()));
             let name = &table.name;
             if self.ctes[start..].iter().any(|other| *other.name == *name.name) {
                 let error = BindingError::DuplicateCte { name: name.name.clone() };
@@ -49,6 +52,7 @@ impl Binder<'_> {
             let Rows { plan, output } = rows;
             self.push_cte(table, output, Some(plan));
         }
+        self.later_tables.truncate(later);
         Ok(start)
     }
 

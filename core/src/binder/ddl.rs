@@ -121,7 +121,7 @@ impl Binder<'_> {
                 ColumnConstraintKind::Null => null = true,
                 ColumnConstraintKind::Default(default) => self.bind_default(table, number, default, position)?,
                 ColumnConstraintKind::PrimaryKey => {
-                    not_null = true;
+                    table.columns[usize::from(number)].not_null = true;
                     table.add_key(constraint.name.clone(), vec![number], true, position)?;
                 }
                 ColumnConstraintKind::Unique { nulls_not_distinct } => {
@@ -309,7 +309,7 @@ impl Definition {
             if !ty.is_string() {
                 return Err(Error::from(BindingError::NoCollation { ty: ty.name() }).at(collation.position()));
             }
-            check_collation(collation)?;
+            check_collation(collation).at(collation.position())?;
         }
         self.columns.push(ColumnEntry { name, ty, not_null: false, default: None });
         Ok(())

@@ -52,7 +52,7 @@ impl Binder<'_> {
             },
             ExprKind::Exists(query) => self.bind_exists(query, position),
             ExprKind::Subquery(query) => self.bind_scalar_subquery(query, position),
-            ExprKind::Array(_) => Err(not_supported("arrays").at(position)),
+            ExprKind::Array(_) => Err(not_supported("an array").at(position)),
             ExprKind::Row { .. } => Err(not_supported("a row as a value").at(position)),
             ExprKind::Case { operand, branches, otherwise } => {
                 self.bind_case(operand.as_deref(), branches, otherwise.as_deref(), position)
@@ -202,7 +202,7 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let elements = match &array.kind {
             ExprKind::Array(elements) if !elements.is_empty() => elements,
-            _ => return Err(not_supported("arrays").at(array.position)),
+            _ => return Err(not_supported("an array").at(array.position)),
         };
         match (operator, quantifier) {
             ("=", Quantifier::Any) => return self.bind_in_list(operand, elements, false, position),
@@ -275,7 +275,7 @@ impl Binder<'_> {
         if !ty.is_string() && ty != DataType::Unknown {
             return Err(Error::from(BindingError::NoCollation { ty: ty.name() }).at(position));
         }
-        check_collation(collation)?;
+        check_collation(collation).at(position)?;
         Ok(bound)
     }
 }
@@ -286,5 +286,5 @@ pub(super) fn check_collation(collation: &ObjectName) -> Result<()> {
         return Ok(());
     }
     let error = BindingError::UndefinedCollation { name: collation.to_string() };
-    Err(Error::from(error).at(collation.position()))
+    Err(error.into())
 }

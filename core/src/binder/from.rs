@@ -1,5 +1,6 @@
 //! FROM: tables, subqueries, functions, and the joins between them.
 
+use super::function::{ambiguous_function, undefined_function};
 use super::join::join;
 use super::query::Output;
 use super::scope::{Entry, ScopeColumn};
@@ -73,11 +74,24 @@ impl Binder<'_> {
         match self.catalog.get(schema, &name.name.name) {
             Some(Relation::Table(table)) => Ok(table),
             Some(Relation::Index(..)) => {
-                let error = Error::from(BindingError::CannotOpen { name: name.name.name.clone() });
-                Err(error.with_detail("This operation is not supported for indexes.").at(name.position()))
+                Err(Error::from(BindingError::IsIndex { name: name.name.name.clone() }).at(name.position()))
             }
-            None => Err(StatementError::UndefinedTable { name: name.to_string() }.into()).at(name.position()),
+            None => Err(self.undefined_table(name).at(name.position())),
         }
+    }
+
+    /// No table has the name; perhaps a later table of WITH does.
+    fn undefined_table(&self, name: &ObjectName) -> Error {
+        let error = Error::from(StatementError::UndefinedTable { name: name.to_string() });
+        let wanted = &name.name.name;
+        if name.schema.is_some() || !self.later_tables.contains(wanted) {
+            return error;
+        }
+        error
+            .with_detail(format!(
+                "There is a WITH item named \"{wanted}\", but it cannot be referenced from this part of the query."
+            ))
+            .with_hint("Use WITH RECURSIVE, or re-order the WITH items to remove forward references.")
     }
 
     /// A database in a name must be this one.
@@ -215,7 +229,10 @@ impl Binder<'_> {
         }
         self.refuse_attachments("functions in FROM")?;
         let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
-        let undefined = || Err(super::function::undefined_function("generate_series", &types).at(position));
+        let undefined = || Err(undefined_function("generate_series", &types).at(position));
+        if (2..=3).contains(&types.len()) && types.iter().all(|ty| *ty == DataType::Unknown) {
+            return Err(ambiguous_function("generate_series", &types).at(position));
+        }
         let Some((ty, step_ty)) = series_types(&types) else { return undefined() };
         let mut arguments = arguments.into_iter();
         let (Some(start), Some(stop)) = (arguments.next(), arguments.next()) else { return undefined() };
@@ -273,7 +290,7 @@ fn series_types(types: &[DataType]) -> Option<(DataType, DataType)> {
                 2 => DataType::BigInt,
                 _ => DataType::AnyNumeric,
             };
-            (types.iter().any(|ty| *ty != DataType::Unknown)).then_some((ty, ty))
+            Some((ty, ty))
         }
         _ => None,
     }

@@ -99,6 +99,14 @@ pub(super) fn undefined_function(name: &str, types: &[DataType]) -> Error {
     )
 }
 
+/// Several functions of the name take arguments of these types, and none best.
+pub(super) fn ambiguous_function(name: &str, types: &[DataType]) -> Error {
+    let types = types.iter().map(DataType::name).collect::<Vec<_>>().join(", ");
+    Error::from(StatementError::AmbiguousFunction { call: format!("{name}({types})") }).with_hint(
+        "Could not choose a best candidate function. You might need to add explicit type casts.",
+    )
+}
+
 /// What only aggregates take.
 fn check_modifiers(call: &FunctionCall, name: &str) -> Result<()> {
     let modifier = if call.star {

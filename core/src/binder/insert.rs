@@ -1,9 +1,11 @@
 //! INSERT.
 
-use super::coerce::assign;
-use super::query::{Item, Rows, Unknowns};
 use super::change::{check_changeable, target_column};
+use super::coerce::{assign, check_literals};
+use super::query::{Item, Rows, Unknowns};
+use super::returning::BoundReturning;
 use super::scope::{Clause, Level};
+use super::set_operation::column_start;
 use super::statement::{BoundQuery, Command};
 use super::values::{ValueRow, check_lengths};
 use super::{At as _, Binder};
@@ -21,50 +23,53 @@ impl Binder<'_> {
         let tables = self.bind_with(insert.with.as_ref())?;
         let table = Arc::clone(self.find_table(&insert.table)?);
         check_changeable(&table).at(insert.table.position())?;
-        let targets = insert_targets(&table, &insert.columns)?;
-        let explicit = !insert.columns.is_empty();
-        let (source, values) = match &insert.source {
-            InsertSource::Defaults => self.bind_insert_values(&table, &[], &insert.columns, &[&[]])?,
-            InsertSource::Query(query) => match plain_values(query) {
-                Some(rows) => {
-                    check_lengths(rows)?;
-                    let rows: Vec<&[ast::Expr]> = rows.iter().map(Vec::as_slice).collect();
-                    self.bind_insert_values(&table, &targets, &insert.columns, &rows)?
-                }
-                None => self.bind_insert_query(&table, &targets, explicit.then_some(&*insert.columns), query)?,
-            },
-        };
         let alias: Arc<str> = insert.alias.as_ref().map_or(table.name.as_str(), |alias| &alias.name).into();
-        let renamed = insert.alias.is_some();
-        let output = self.stored_row(&table, &alias);
-        let checks = self.bind_checks(&table, &output)?;
-        self.levels.push(Level::new(Clause::Returning));
-        let result = self.bind_insert_rest(insert, &table, (alias, renamed), &values, &output);
+        // The source cannot see the table, but messages know that it is there.
+        let mut level = Level::new(Clause::Returning);
+        let mut entry = self.row_entry(&table, Some(Arc::clone(&alias)), insert.alias.is_some(), &[]);
+        entry.columns = table.columns.iter().map(super::change::unreadable).collect();
+        (entry.plain, entry.qualified) = (false, false);
+        level.entries.push(entry);
+        self.levels.push(level);
+        let result = self.bind_insert_level(insert, &table, alias);
         self.levels.pop();
-        let (on_conflict, returning) = result?;
-        let insert = Insert { table, source, values, output, checks, on_conflict };
-        let plan = LogicalPlan::Insert(Box::new(insert));
-        let (plan, output) = self.add_returning(plan, returning);
+        let (insert, returning) = result?;
+        let (plan, output) = self.add_returning(LogicalPlan::Insert(Box::new(insert)), returning);
         let plan = self.finish_with(tables, plan);
         Ok(self.bound_query(plan, &output, Command::Insert))
     }
 
-    fn bind_insert_rest(
+    fn bind_insert_level(
         &mut self,
         insert: &ast::Insert,
         table: &Arc<TableEntry>,
-        (alias, renamed): (Arc<str>, bool),
-        values: &[ColumnId],
-        output: &[ColumnId],
-    ) -> Result<(Option<OnConflict>, super::returning::BoundReturning)> {
+        alias: Arc<str>,
+    ) -> Result<(Insert, BoundReturning)> {
+        let targets = insert_targets(table, &insert.columns)?;
+        let explicit = !insert.columns.is_empty();
+        let (source, values) = match &insert.source {
+            InsertSource::Defaults => self.bind_insert_values(table, &[], &insert.columns, &[&[]])?,
+            InsertSource::Query(query) => match plain_values(query) {
+                Some(rows) => {
+                    check_lengths(rows)?;
+                    let rows: Vec<&[ast::Expr]> = rows.iter().map(Vec::as_slice).collect();
+                    self.bind_insert_values(table, &targets, &insert.columns, &rows)?
+                }
+                None => self.bind_insert_query(table, &targets, explicit.then_some(&*insert.columns), query)?,
+            },
+        };
+        let renamed = insert.alias.is_some();
+        let output = self.stored_row(table, &alias);
+        let checks = self.bind_checks(table, &output)?;
         let on_conflict = match &insert.on_conflict {
             None => None,
-            Some(conflict) => Some(self.bind_on_conflict(conflict, table, (&alias, renamed), values)?),
+            Some(conflict) => Some(self.bind_on_conflict(conflict, table, (&alias, renamed), &values)?),
         };
-        let entry = self.row_entry(table, Some(alias), renamed, output);
+        let entry = self.row_entry(table, Some(alias), renamed, &output);
         self.level().entries = vec![entry];
         let returning = self.bind_returning(&insert.returning)?;
-        Ok((on_conflict, returning))
+        let table = Arc::clone(table);
+        Ok((Insert { table, source, values, output, checks, on_conflict }, returning))
     }
 
     /// `VALUES` as rows of the whole table: what is not given is the default.
@@ -108,6 +113,7 @@ impl Binder<'_> {
                     let bound = self.bind_expr(value)?;
                     bound.check_depth().at(value.position)?;
                     let bound = assign(bound, &column.name, column.ty).at(value.start())?;
+                    check_literals(&bound).at(value.position)?;
                     self.settle(&bound, value.position)?;
                     bound
                 }
@@ -136,8 +142,8 @@ impl Binder<'_> {
         query: &Query,
     ) -> Result<(LogicalPlan, Vec<ColumnId>)> {
         let Rows { mut plan, output } = self.bind_query_with(query, Unknowns::Keep)?;
-        let position = query.position;
         if output.len() > targets.len() {
+            let position = column_start(&query.body, targets.len());
             return Err(Error::from(BindingError::TooManyInsertValues).at(position));
         }
         if let Some(missing) = names.and_then(|names| names.get(output.len())) {
@@ -147,6 +153,7 @@ impl Binder<'_> {
         let mut items = Vec::with_capacity(table.columns.len());
         for (index, (column, default)) in table.columns.iter().zip(defaults).enumerate() {
             let given = targets.iter().position(|target| usize::from(*target) == index);
+            let position = column_start(&query.body, given.unwrap_or_default());
             let expr = match (given.and_then(|given| output.get(given)), default) {
                 (Some(source), _) => {
                     if self.columns.get(source.id).ty == crate::types::DataType::Unknown {
@@ -163,7 +170,7 @@ impl Binder<'_> {
         Ok(self.project(plan, &items, false))
     }
 
-    /// `ON CONFLICT`; the innermost level has no entries yet.
+    /// `ON CONFLICT`; what the innermost level sees is replaced.
     fn bind_on_conflict(
         &mut self,
         conflict: &ast::OnConflict,

@@ -80,6 +80,8 @@ pub struct Binder<'c> {
     /// Columns read so far, with their level.
     reads: Vec<(usize, ColumnId)>,
     ctes: Vec<CommonTableEntry>,
+    /// Tables of WITH that stand later than what is being bound.
+    later_tables: Vec<String>,
     nodes: usize,
 }
 
@@ -108,6 +110,7 @@ impl<'c> Binder<'c> {
             levels: Vec::new(),
             reads: Vec::new(),
             ctes: Vec::new(),
+            later_tables: Vec::new(),
             nodes: 0,
         })
     }

@@ -104,7 +104,7 @@ impl Binder<'_> {
         if !entry.forbidden {
             return Ok(());
         }
-        let error = Error::from(BindingError::InvalidTableReference { name: name.to_owned() });
+        let error = Error::from(BindingError::InvalidLateral { name: name.to_owned() });
         Err(error
             .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.")
             .at(position))
@@ -166,7 +166,7 @@ impl Binder<'_> {
             }
             for column in &entry.columns {
                 let edits = edit_distance(name, &column.name);
-                if penalty > distance || edits > column.name.len() / 2 {
+                if penalty > distance || edits > name.len() / 2 {
                     continue;
                 }
                 let edits = edits + penalty;

@@ -1,6 +1,6 @@
 //! What a result column without an alias is called: PostgreSQL's `FigureColname`.
 
-use crate::parser::ast::{Expr, ExprKind, FunctionCall, Literal, Query, QueryBody, SelectItem};
+use crate::parser::ast::{Expr, ExprKind, FunctionCall, Query, QueryBody, SelectItem};
 
 /// The name of a result column.
 pub(super) fn column_name(expr: &Expr) -> String {
@@ -35,7 +35,6 @@ fn figure(expr: &Expr) -> Option<(String, Strength)> {
             Some((name, Strength::Strong)) => strong(&name),
             _ => weak("case"),
         },
-        ExprKind::Literal(Literal::Boolean(_)) => weak("bool"),
         ExprKind::Subquery(query) => first_column(query).and_then(|name| strong(&name)),
         ExprKind::Literal(_)
         | ExprKind::Parameter(_)

@@ -176,7 +176,10 @@ impl Binder<'_> {
                         Some(alias) => alias.name.clone(),
                         None => super::naming::column_name(expr),
                     };
-                    let declared = self.declared(&value);
+                    let declared = match &expr.kind {
+                        ast::ExprKind::Cast { to, .. } => super::resolve_type(to).unwrap_or(value.data_type()),
+                        _ => self.declared(&value),
+                    };
                     bound.push(Item { name: name.into(), expr: value, declared });
                 }
                 SelectItem::Wildcard { qualifier, exclude, position } => {

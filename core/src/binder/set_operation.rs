@@ -47,7 +47,8 @@ impl Binder<'_> {
             for (known, column) in chain.types.iter_mut().zip(&right.output) {
                 let column = self.columns.get(column.id);
                 let common = common_type(&[known.0, column.ty], operator_name(operator)).at(position)?;
-                let declared = if known.1 == column.declared { known.1 } else { without_modifiers(common) };
+                let same = known.1 == column.declared && known.1 != DataType::Unknown;
+                let declared = if same { known.1 } else { without_modifiers(common) };
                 *known = (common, declared);
             }
             chain.inputs.push((right, position));
@@ -124,14 +125,23 @@ fn operator_name(operator: SetOperator) -> &'static str {
 
 /// Where PostgreSQL points to for a whole operand: its first result column.
 fn body_start(body: &QueryBody) -> Position {
+    column_start(body, 0)
+}
+
+/// Where a result column of a query stands, as far as stars leave that clear.
+pub(super) fn column_start(body: &QueryBody, index: usize) -> Position {
     match body {
-        QueryBody::Select(select) => match select.items.first() {
-            Some(ast::SelectItem::Expr { expr, .. }) => expr.start(),
-            Some(ast::SelectItem::Wildcard { position, .. }) => *position,
-            None => select.position,
-        },
-        QueryBody::Values(rows) => rows.first().and_then(|row| row.first()).map_or(1, ast::Expr::start),
-        QueryBody::Nested(query) => body_start(&query.body),
-        QueryBody::SetOperations { first, .. } => body_start(first),
+        QueryBody::Select(select) => {
+            let is_star = |item: &ast::SelectItem| matches!(item, ast::SelectItem::Wildcard { .. });
+            let star = select.items.iter().take(index + 1).find(|item| is_star(item));
+            match star.or_else(|| select.items.get(index)) {
+                Some(ast::SelectItem::Expr { expr, .. }) => expr.start(),
+                Some(ast::SelectItem::Wildcard { position, .. }) => *position,
+                None => select.position,
+            }
+        }
+        QueryBody::Values(rows) => rows.first().and_then(|row| row.get(index)).map_or(1, ast::Expr::start),
+        QueryBody::Nested(query) => column_start(&query.body, index),
+        QueryBody::SetOperations { first, .. } => column_start(first, index),
     }
 }

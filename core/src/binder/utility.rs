@@ -120,6 +120,11 @@ impl Binder<'_> {
     pub(super) fn bind_truncate(&self, truncate: &ast::Truncate) -> Result<BoundStatement> {
         let mut tables: Vec<Arc<TableEntry>> = Vec::with_capacity(truncate.tables.len());
         for name in &truncate.tables {
+            let schema = name.schema.as_ref().map(|schema| schema.name.as_str());
+            if let Some(Relation::Index(index, _)) = self.catalog.get(schema, &name.name.name) {
+                let error = BindingError::WrongObject { name: index.name.clone(), expected: "a table" };
+                return Err(Error::from(error).at(name.position()));
+            }
             let table = self.find_table(name)?;
             check_changeable(table).at(name.position())?;
             if !tables.iter().any(|other| other.oid == table.oid) {

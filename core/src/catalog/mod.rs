@@ -117,7 +117,7 @@ impl Catalog {
     pub fn table(&self, schema: Option<&str>, name: &str) -> Result<&Arc<TableEntry>> {
         match self.get(schema, name) {
             Some(Relation::Table(table)) => Ok(table),
-            Some(Relation::Index(..)) => Err(BindingError::CannotOpen { name: name.to_owned() }.into()),
+            Some(Relation::Index(..)) => Err(BindingError::IsIndex { name: name.to_owned() }.into()),
             None => Err(undefined(schema, name).into()),
         }
     }

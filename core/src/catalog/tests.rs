@@ -41,7 +41,7 @@ fn names_are_found_along_the_path_and_by_schema() {
     let find = |schema, name| catalog.table(schema, name).map(|table| table.oid);
     assert_eq!(error(find(None, "u")), "42P01 relation \"u\" does not exist");
     assert_eq!(error(find(Some("pg_catalog"), "t")), "42P01 relation \"pg_catalog.t\" does not exist");
-    assert_eq!(error(find(None, "t_a")), "42809 cannot open relation \"t_a\"");
+    assert_eq!(error(find(None, "t_a")), "42809 \"t_a\" is an index");
     let find = |name| catalog.index(None, name).map(|(index, _)| index.oid);
     assert_eq!(error(find("t")), "42809 \"t\" is not an index");
     assert_eq!(error(find("x")), "42704 index \"x\" does not exist");

@@ -43,6 +43,12 @@ pub enum BindingError {
         /// As written.
         name: String,
     },
+    /// A qualified column of the side that LATERAL cannot combine.
+    #[error("invalid reference to FROM-clause entry for table \"{name}\"")]
+    InvalidLateral {
+        /// As written.
+        name: String,
+    },
     /// A name of another database.
     #[error("cross-database references are not implemented: {name}")]
     CrossDatabaseReference {
@@ -98,8 +104,8 @@ pub enum BindingError {
         expected: &'static str,
     },
     /// An index where a table should be.
-    #[error("cannot open relation \"{name}\"")]
-    CannotOpen {
+    #[error("\"{name}\" is an index")]
+    IsIndex {
         /// As written.
         name: String,
     },
@@ -588,13 +594,11 @@ pub enum BindingError {
         delimiter: String,
     },
     /// One character with two meanings.
-    #[error("COPY {first} must not appear in the {second}")]
-    CopySameCharacter {
-        /// One of them.
-        first: &'static str,
-        /// The other.
-        second: &'static str,
-    },
+    #[error("COPY delimiter and quote must be different")]
+    CopySameQuote,
+    /// One character with two meanings.
+    #[error("COPY delimiter must not appear in the NULL specification")]
+    CopyDelimiterInNull,
     /// An option of the other direction.
     #[error("COPY {option} only available using {direction}")]
     CopyOnlyDirection {
@@ -622,6 +626,16 @@ impl BindingError {
             | Self::InvalidTableReference { .. }
             | Self::UndefinedNamedTable { .. }
             | Self::LockOfUnknown { .. } => SqlState::UNDEFINED_TABLE,
+            Self::InvalidLateral { .. }
+            | Self::TooManyAliases { .. }
+            | Self::TooManyJoinAliases { .. }
+            | Self::TooManyCteColumns { .. }
+            | Self::DistinctAggregateOrder
+            | Self::KeyNumber { .. }
+            | Self::DistinctOrder
+            | Self::DistinctOnOrder
+            | Self::VariableNotAllowed { .. }
+            | Self::NoArbiter => SqlState::INVALID_COLUMN_REFERENCE,
             Self::CrossDatabaseReference { .. }
             | Self::SubqueryNotAllowed { .. }
             | Self::ColumnNotAllowed { .. }
@@ -631,6 +645,7 @@ impl BindingError {
             | Self::SetOperationOrder
             | Self::CopyOnlyCsv { .. }
             | Self::CopyOneByte { .. }
+            | Self::CopyDelimiterInNull
             | Self::CopyOnlyDirection { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::UndefinedObject { .. }
             | Self::UndefinedType { .. }
@@ -638,7 +653,7 @@ impl BindingError {
             | Self::UndefinedConstraint { .. } => SqlState::UNDEFINED_OBJECT,
             Self::UndefinedSchema { .. } => SqlState::INVALID_SCHEMA_NAME,
             Self::WrongObject { .. }
-            | Self::CannotOpen { .. }
+            | Self::IsIndex { .. }
             | Self::NotBooleanOperator { .. }
             | Self::AggregateWithoutArguments { .. }
             | Self::NotAggregate { .. }
@@ -667,15 +682,6 @@ impl BindingError {
             | Self::ConflictingNull { .. }
             | Self::MultipleDefaults { .. }
             | Self::CopyNotInFormat { .. } => SqlState::SYNTAX_ERROR,
-            Self::TooManyAliases { .. }
-            | Self::TooManyJoinAliases { .. }
-            | Self::TooManyCteColumns { .. }
-            | Self::DistinctAggregateOrder
-            | Self::KeyNumber { .. }
-            | Self::DistinctOrder
-            | Self::DistinctOnOrder
-            | Self::VariableNotAllowed { .. }
-            | Self::NoArbiter => SqlState::INVALID_COLUMN_REFERENCE,
             Self::DuplicateUsing { .. }
             | Self::DuplicateColumn { .. }
             | Self::DuplicateKeyColumn { .. } => SqlState::DUPLICATE_COLUMN,
@@ -686,7 +692,7 @@ impl BindingError {
             | Self::LengthTooLarge { .. }
             | Self::CopyNewline { .. }
             | Self::CopyDelimiter { .. }
-            | Self::CopySameCharacter { .. } => SqlState::INVALID_PARAMETER_VALUE,
+            | Self::CopySameQuote => SqlState::INVALID_PARAMETER_VALUE,
             Self::NoCollation { .. }
             | Self::WrongType { .. }
             | Self::ColumnTypeMismatch { .. }

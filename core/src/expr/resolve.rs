@@ -316,7 +316,7 @@ fn guess_unknown<C: Candidate>(left: &mut Vec<C>, types: &[DataType]) {
     let unknown: Vec<usize> = (0..types.len()).filter(|&i| types[i] == DataType::Unknown).collect();
     let declared = |candidate: &C, i: usize| match candidate.operand(i) {
         Some(Operand::Is(ty)) => ty,
-        _ => DataType::Text,
+        _ => DataType::Unknown,
     };
     let mut narrowed = left.clone();
     for &i in &unknown {

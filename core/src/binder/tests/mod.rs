@@ -4,6 +4,7 @@ mod changes;
 mod definitions;
 mod errors;
 mod names;
+mod oracle;
 mod plans;
 mod tpch;
 mod types;
