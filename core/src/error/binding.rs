@@ -373,6 +373,9 @@ pub enum BindingError {
     /// A value of several columns.
     #[error("subquery must return only one column")]
     SubqueryColumns,
+    /// A value of several rows.
+    #[error("more than one row returned by a subquery used as an expression")]
+    SubqueryRows,
     /// A row compared with one of another length.
     #[error("subquery has too {} columns", if *too_many { "many" } else { "few" })]
     SubqueryWidth {
@@ -709,6 +712,7 @@ impl BindingError {
             | Self::TooManyTableColumns { .. }
             | Self::TooManyIndexColumns { .. } => SqlState::TOO_MANY_COLUMNS,
             Self::TooComplex { .. } => SqlState::STATEMENT_TOO_COMPLEX,
+            Self::SubqueryRows => SqlState::CARDINALITY_VIOLATION,
             Self::MultiplePrimaryKeys { .. } => SqlState::INVALID_TABLE_DEFINITION,
             Self::DuplicateConstraint { .. } => SqlState::DUPLICATE_OBJECT,
             Self::IndexOfConstraint { .. } => SqlState::DEPENDENT_OBJECTS_STILL_EXIST,

@@ -5,6 +5,8 @@
 
 pub mod display;
 pub mod logical;
+#[cfg(test)]
+pub(crate) mod naive;
 mod walk;
 
 pub use walk::{for_each_argument, for_each_argument_mut, rename_in_expr};
