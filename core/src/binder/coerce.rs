@@ -6,7 +6,7 @@ use crate::error::{BindingError, Error, ErrorKind, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, Position};
 use crate::plan::logical::{ColumnId, LogicalPlan};
-use crate::types::{CastContext, DataType, TimeContext};
+use crate::types::{CastContext, DataType, TimeContext, TypeCategory, cast_context};
 use std::sync::Arc;
 
 /// A value as one that can be stored in a column: with an assignment cast, cut or checked to the column's modifiers.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// 42804 if the types have no assignment cast.
 pub(super) fn assign(value: Expr, column: &str, ty: DataType) -> Result<Expr> {
     let from = value.data_type();
-    convert(value, ty, CastContext::Assignment).map_err(|error| match error.kind() {
+    convert_exactly(value, ty, CastContext::Assignment).map_err(|error| match error.kind() {
         ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
             let column = column.to_owned();
             let mismatch = BindingError::ColumnTypeMismatch { column, column_type: ty.name(), found: from.name() };
@@ -38,6 +38,20 @@ pub(super) fn convert(value: Expr, ty: DataType, context: CastContext) -> Result
         }
         other => other.cast(ty, context),
     }
+}
+
+/// As [`convert`], for values that lie beside others of the type or in a column of it: those of `numeric` then have
+/// the shape of `numeric`, where casts leave decimals of known scale as they are.
+pub(super) fn convert_exactly(value: Expr, ty: DataType, context: CastContext) -> Result<Expr> {
+    let widens = matches!(value.data_type().category(), TypeCategory::Numeric)
+        && cast_context(&value.data_type(), &ty).is_some_and(|least| least <= context);
+    if ty != DataType::AnyNumeric || value.data_type() == ty || !widens {
+        return convert(value, ty, context);
+    }
+    Ok(match convert(value.clone(), ty, context)? {
+        Expr::Constant { value, .. } => Expr::Constant { value, ty },
+        _ => Expr::Cast { operand: Box::new(value), to: ty, context },
+    })
 }
 
 impl Binder<'_> {
@@ -140,7 +154,7 @@ impl Binder<'_> {
                 self.retype(&mut plan, column.id, *ty, position)?;
             }
             let value = self.columns.read_as(column.id, column.nullable);
-            let expr = value.clone().cast(*ty, CastContext::Implicit).at(position)?;
+            let expr = convert_exactly(value.clone(), *ty, CastContext::Implicit).at(position)?;
             changed |= expr != value;
             let declared = if expr == value { self.columns.get(column.id).declared } else { expr.declared_type() };
             items.push(Item { name: Arc::clone(&column.name), expr, declared });
@@ -165,7 +179,7 @@ impl Binder<'_> {
     ) -> Result<()> {
         let retype = |binder: &mut Self, expr: &mut Expr| {
             let value = std::mem::replace(expr, Expr::boolean(true));
-            *expr = value.cast(ty, CastContext::Implicit).at(position)?;
+            *expr = convert_exactly(value, ty, CastContext::Implicit).at(position)?;
             check_literals(expr).at(position)?;
             binder.settle(expr, position)
         };

@@ -71,6 +71,10 @@ impl Binder<'_> {
         if create.columns.len() > rows.output.len() {
             return Err(BindingError::TooManyColumnNames.into());
         }
+        // The table's columns have the types a client is told, and so have the values that are put there.
+        let declared: Vec<DataType> =
+            rows.output.iter().map(|output| self.columns.get(output.id).declared).collect();
+        rows = self.coerce_rows(rows, &declared, create.query.position)?;
         for (output, name) in rows.output.iter_mut().zip(&create.columns) {
             output.name = name.name.as_str().into();
         }

@@ -1,5 +1,6 @@
 //! EXECUTE: the values for the parameters of a prepared statement.
 
+use super::coerce::convert_exactly;
 use super::scope::{Clause, Level};
 use super::{At as _, Binder};
 use crate::catalog::Catalog;
@@ -26,7 +27,7 @@ pub fn bind_arguments(catalog: &Catalog, arguments: &ast::Execute, types: &[Data
         let value = binder.bind_expr(argument)?;
         value.check_depth().at(argument.position)?;
         let found = value.data_type().name();
-        let value = value.cast(*ty, CastContext::Assignment).map_err(|error| match error.kind() {
+        let value = convert_exactly(value, *ty, CastContext::Assignment).map_err(|error| match error.kind() {
             ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
                 Error::from(BindingError::ArgumentType { number, found, expected: ty.name() })
                     .with_hint("You will need to rewrite or cast the expression.")

@@ -1,5 +1,6 @@
 //! FROM: tables, subqueries, functions, and the joins between them.
 
+use super::coerce::convert_exactly;
 use super::function::{ambiguous_function, undefined_function};
 use super::join::join;
 use super::query::Output;
@@ -243,7 +244,7 @@ impl Binder<'_> {
         let bounds = [(start, ty), (stop, ty), (step, step_ty)];
         let mut cast = Vec::with_capacity(3);
         for (value, ty) in bounds {
-            let value = value.cast(ty, CastContext::Implicit).at(position)?;
+            let value = convert_exactly(value, ty, CastContext::Implicit).at(position)?;
             self.settle(&value, position)?;
             cast.push(value);
         }

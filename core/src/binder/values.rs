@@ -1,6 +1,6 @@
 //! VALUES.
 
-use super::coerce::odd_one;
+use super::coerce::{convert_exactly, odd_one};
 use super::query::{Output, Rows, Unknowns};
 use super::scope::{Attachment, Clause, Level};
 use super::{At as _, Binder};
@@ -100,7 +100,7 @@ impl Binder<'_> {
         let ty = common_type(&types, "VALUES").at(odd_one(&types).map_or_else(|| start(0), start))?;
         for (row, values) in bound.iter_mut().enumerate() {
             let value = std::mem::replace(&mut values.values[column], Expr::boolean(true));
-            let value = value.cast(ty, CastContext::Implicit).at(start(row))?;
+            let value = convert_exactly(value, ty, CastContext::Implicit).at(start(row))?;
             self.settle(&value, start(row))?;
             values.values[column] = value;
         }

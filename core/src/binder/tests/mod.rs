@@ -1,13 +1,7 @@
 //! Statements bound against a small catalog: their plans, or PostgreSQL's errors.
 
-mod changes;
 mod definitions;
-mod errors;
-mod names;
-mod oracle;
-mod plans;
 mod tpch;
-mod types;
 
 use super::{BoundQuery, BoundStatement, bind};
 use crate::catalog::{Catalog, TableEntry, TableKind};
@@ -80,37 +74,38 @@ pub(crate) fn query_of(catalog: &Catalog, sql: &str) -> BoundQuery {
     }
 }
 
-/// The statement's plan.
+/// Paragraphs of a query, in the first line, and its plan, after `rewrite`.
 #[track_caller]
-fn check(sql: &str, plan: &str) {
-    let query = query_of(&catalog(), sql);
-    let found = query.plan.display(&query.columns).to_string();
-    assert_eq!(trimmed(&found), trimmed(plan), "\n{sql}\n{found}");
+pub(crate) fn check_plans(catalog: &Catalog, text: &str, rewrite: impl Fn(BoundQuery) -> BoundQuery) {
+    let mut failures = Vec::new();
+    for case in text.split("\n\n") {
+        let (sql, plan) = case.trim().split_once('\n').unwrap();
+        let query = rewrite(query_of(catalog, sql));
+        let found = query.plan.display(&query.columns).to_string();
+        if found.trim_end() != plan.trim_end() {
+            failures.push(format!("{sql}\n{found}"));
+        }
+    }
+    assert!(failures.is_empty(), "{} plans are not as expected\n\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Lines without the margin they have in common.
-fn trimmed(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let margin = lines.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-    lines.iter().map(|line| line[margin..].trim_end()).collect::<Vec<_>>().join("\n")
+/// What a client is told about a statement: `name type, .. <- parameters`, `ok` for one that is no query, or the error as
+/// `SQLSTATE message @ position | hint: .. | detail: ..`.
+fn answer(catalog: &Catalog, sql: &str) -> String {
+    let bound = match bind_text(catalog, sql) {
+        Ok(bound) => bound,
+        Err(error) => return shown(&error),
+    };
+    let BoundStatement::Query(query) = bound.statement else { return "ok".to_owned() };
+    let columns = query.output.iter().map(|column| format!("{} {}", column.name, column.ty));
+    let mut text = columns.collect::<Vec<_>>().join(", ");
+    if !bound.parameters.is_empty() {
+        let types: Vec<&str> = bound.parameters.iter().map(DataType::name).collect();
+        text.push_str(&format!(" <- {}", types.join(", ")));
+    }
+    text
 }
 
-/// The columns that a statement returns: names and types.
-#[track_caller]
-fn check_output(sql: &str, expected: &str) {
-    let query = query_of(&catalog(), sql);
-    let columns: Vec<String> = query.output.iter().map(|column| format!("{} {}", column.name, column.ty)).collect();
-    assert_eq!(columns.join(", "), expected, "\n{sql}");
-}
-
-/// The types of a statement's parameters.
-#[track_caller]
-fn check_parameters(sql: &str, expected: &[DataType]) {
-    let bound = bind_text(&catalog(), sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-    assert_eq!(bound.parameters, expected, "\n{sql}");
-}
-
-/// An error as `SQLSTATE message @ position | hint: .. | detail: ..`.
 pub(crate) fn shown(error: &Error) -> String {
     let mut text = format!("{} {error}", error.sqlstate().0);
     if let Some(position) = error.position() {
@@ -125,11 +120,67 @@ pub(crate) fn shown(error: &Error) -> String {
     text
 }
 
-/// The error of a statement; `$` in the text marks where it must point to.
+/// A line that is not indented is a statement, the next one the answer.
 #[track_caller]
-fn check_error(sql: &str, expected: &str) {
-    match bind_text(&catalog(), sql) {
-        Ok(bound) => panic!("{sql}\nshould fail with {expected} but gives {bound:?}"),
-        Err(error) => assert_eq!(shown(&error), expected, "\n{sql}"),
+fn check_answers(text: &str) {
+    let catalog = catalog();
+    let mut failures = Vec::new();
+    let mut lines = text.lines();
+    while let (Some(sql), Some(expected)) = (lines.next(), lines.next()) {
+        let found = answer(&catalog, sql);
+        if found.trim() != expected.trim() {
+            failures.push(format!("{sql}\n  expected {}\n  found    {found}", expected.trim()));
+        }
     }
+    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn plans_are_as_expected() {
+    check_plans(&catalog(), include_str!("plans.txt"), |query| query);
+}
+
+#[test]
+fn answers_are_those_of_postgresql() {
+    check_answers(include_str!("answers.txt"));
+}
+
+/// What is not supported, and errors that have a position where PostgreSQL gives none.
+#[test]
+fn differences_from_postgresql_are_known() {
+    check_answers(include_str!("differences.txt"));
+}
+
+/// The deepest nesting that the parser lets through is bound on a small stack.
+#[test]
+fn deep_statements_are_bound_or_refused() {
+    let run = || {
+        let catalog = catalog();
+        for depth in [10, 50, 100, 200, 250, 300] {
+            let nested = |open: &str, close: &str| {
+                format!("select {}1{} from t", open.repeat(depth), close.repeat(depth))
+            };
+            for sql in [
+                nested("(select ", ")"),
+                nested("coalesce(", ", 2)"),
+                nested("- (", ")"),
+                nested("case when a = 1 then ", " end"),
+                format!("select 1 where {}true{}", "exists (select 1 where ".repeat(depth), ")".repeat(depth)),
+                format!("select * from {}t{}", "(select * from ".repeat(depth), ") q".repeat(depth)),
+                format!("select {} from t", vec!["a"; depth * 10].join(" + ")),
+                format!("select {}", vec!["(select 1)"; depth * 10].join(", ")),
+                vec!["select 1"; depth * 10].join(" union "),
+                vec!["select 1"; depth * 10].join(" except "),
+                format!("select 1 from t {}", "cross join u ".repeat(depth * 10)),
+                format!("select 1 where {}", vec!["1 = 1"; depth * 10].join(" or ")),
+            ] {
+                if let Err(error) = bind_text(&catalog, &sql) {
+                    let state = error.sqlstate().0;
+                    assert!(["54001", "54011", "42712"].contains(&state), "{error:?}");
+                }
+            }
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "the test needs a stack of a known size")]
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }

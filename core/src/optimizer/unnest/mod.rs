@@ -33,7 +33,7 @@ mod push;
 use crate::error::Result;
 use crate::expr::{CompareOp, Expr};
 use crate::plan::logical::{
-    Aggregate, ColumnId, Columns, Computed, Filter, Join, JoinKind, LogicalPlan, Project,
+    Aggregate, ColumnId, Columns, Computed, Filter, Join, JoinKind, LogicalPlan, Project, Series,
 };
 use push::{Correlation, Known};
 
@@ -181,6 +181,10 @@ fn eliminate_inner(join: Join, columns: &mut Columns) -> Result<LogicalPlan> {
             Ok(LogicalPlan::Filter(Filter { input, conditions: filter.conditions }))
         }
         LogicalPlan::Sort(sort) => again(left, *sort.input, columns),
+        LogicalPlan::Series(series) => {
+            let input = Box::new(again(left, *series.input, columns)?);
+            Ok(LogicalPlan::Series(Series { input, ..series }))
+        }
         LogicalPlan::Aggregate(aggregate) if aggregate.keys.is_empty() => join_groups(left, aggregate, columns),
         right => {
             let join = Join { kind, dependent: true, left, right, conditions };

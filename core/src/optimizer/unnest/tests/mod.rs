@@ -5,7 +5,7 @@
 
 use super::unnest;
 use crate::binder::BoundQuery;
-use crate::binder::tests::{catalog_of, query_of};
+use crate::binder::tests::{catalog_of, check_plans, query_of};
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::plan::logical::LogicalPlan;
@@ -68,4 +68,12 @@ fn unnested_plans_give_the_answers_of_nested_ones() {
         }
     }
     assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn plans_are_as_expected() {
+    check_plans(&catalog_of(SCHEMA), include_str!("plans.txt"), |mut query| {
+        query.plan = unnest(query.plan, &mut query.columns).unwrap();
+        query
+    });
 }
