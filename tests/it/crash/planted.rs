@@ -250,7 +250,8 @@ fn transactions_len(state: &[u8]) -> Result<usize> {
         len += 12;
         for _ in 0..from.count()? {
             let kind = from.u8()?;
-            (from.u32()?, from.u64()?);
+            from.u32()?;
+            from.u64()?;
             len += 13;
             match kind {
                 2 | 7 => len += size_of_val(&from.u64()?),
@@ -336,13 +337,15 @@ fn log_segments_recycled_early_are_noticed() {
 fn row_ids_given_out_twice_are_noticed() {
     let forget = |_: &Space, cut: &mut Rewritten| {
         let mut from = FieldReader::new(&cut.domains, "the domain table");
-        (from.u16()?, from.u32()?);
+        from.u16()?;
+        from.u32()?;
         let mut at = 10;
         let mut counters = Vec::new();
         for _ in 0..from.count()? {
             at += 12 + from.counted()?.len();
             counters.push(at);
-            (from.u64()?, from.u64()?);
+            from.u64()?;
+            from.u64()?;
             at += 12;
             for _ in 0..from.count()? {
                 at += 12 + from.counted()?.len();
