@@ -27,6 +27,7 @@ mod overflow;
 mod purge;
 mod read;
 mod replay;
+mod scan;
 mod undo;
 mod unique;
 mod verify;
@@ -48,6 +49,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use index::{Index, IndexColumn, IndexDef};
 pub use overflow::{MAX_VALUE, check_length};
+pub use scan::{ChunkScan, RowRange};
 pub use unique::Suspect;
 pub use verify::TableReport;
 pub use write::Written;
