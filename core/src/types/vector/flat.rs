@@ -112,6 +112,15 @@ impl FlatVector {
         self.strings()[row].as_bytes()
     }
 
+    /// The values as they lie in memory, to be written to storage.
+    ///
+    /// # Panics
+    /// If the shape is [`PhysicalType::Bytes`], whose slots mean nothing outside of it.
+    pub fn bytes(&self) -> &[u8] {
+        assert_ne!(PhysicalType::Bytes, self.physical);
+        self.values.slice(self.len * self.physical.width())
+    }
+
     /// The NULLs.
     pub fn validity(&self) -> &Validity {
         &self.validity

@@ -133,6 +133,17 @@ impl<'a> Str16<'a> {
         self.len() <= INLINE
     }
 
+    /// The content, unless it lies in the header.
+    pub fn long_bytes(&self) -> Option<&'a [u8]> {
+        if self.is_inline() {
+            return None;
+        }
+        let start = std::ptr::with_exposed_provenance(self.raw.rest as usize);
+        // SAFETY: a long string's bytes live for `'a` by construction: `new` borrows them, `from_raw` and `from_bits`
+        // demand it.
+        Some(unsafe { std::slice::from_raw_parts(start, self.len()) })
+    }
+
     /// The content. Borrowed from the header, because short content lies there.
     pub fn as_bytes(&self) -> &[u8] {
         let start = if self.is_inline() {
