@@ -3,7 +3,7 @@
 CARGO ?= cargo
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help check fmt clippy doc test test-rust test-doc docs
+.PHONY: help check fmt clippy doc test test-rust test-models test-doc docs
 
 help:
 	@echo 'make check   formatting, lints and documentation, warnings refused'
@@ -21,7 +21,7 @@ clippy:
 doc:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
 
-test: test-rust test-doc
+test: test-rust test-models test-doc
 
 # All targets but the examples in documentation, which only cargo itself can run.
 test-rust:
@@ -30,6 +30,12 @@ ifneq ($(NEXTEST),)
 else
 	$(CARGO) test --workspace --all-targets --no-fail-fast
 endif
+
+# Protocols between threads, under a scheduler that tries interleavings; a build of its own.
+test-models: export RUSTFLAGS := --cfg shuttle
+test-models: export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)/shuttle
+test-models:
+	$(CARGO) test -p rustdb --lib -- models
 
 test-doc:
 	$(CARGO) test --workspace --doc

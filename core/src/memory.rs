@@ -1,23 +1,34 @@
 //! The memory budget: one limit for everything the engine holds, frames and operators alike.
 //!
-//! Whoever wants memory that grows with data reserves it here first and holds a [`Grant`]. A refused
-//! reservation makes the asker spill or evict; only then does a statement fail with 53200.
+//! Whoever wants memory that grows with data reserves it here first and holds a [`Grant`]. When the limit is
+//! reached, the reclaimer (the buffer pool) is asked to give some of its memory up. A reservation refused all the
+//! same makes the asker spill; only then does a statement fail with 53200.
 
 use crate::error::{Result, StorageError};
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Gives up to so many bytes of its grant back, where it can.
+type Reclaimer = Box<dyn Fn(u64) + Send + Sync>;
 
 /// The whole database's memory limit and what of it is taken, in bytes.
-#[derive(Debug)]
 pub struct Budget {
     limit: AtomicU64,
     used: AtomicU64,
+    reclaimer: OnceLock<Reclaimer>,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").field("limit", &self.limit).field("used", &self.used).finish_non_exhaustive()
+    }
 }
 
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit: AtomicU64::new(limit), used: AtomicU64::new(0) })
+        Arc::new(Self { limit: AtomicU64::new(limit), used: AtomicU64::new(0), reclaimer: OnceLock::new() })
     }
 
     /// The limit in bytes.
@@ -35,6 +46,20 @@ impl Budget {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// Names who is asked for memory when the limit is reached; only the first call counts.
+    pub fn set_reclaimer(&self, reclaim: impl Fn(u64) + Send + Sync + 'static) {
+        self.reclaimer.get_or_init(|| Box::new(reclaim));
+    }
+
+    fn take_or_reclaim(&self, bytes: u64) -> bool {
+        if self.take(bytes) {
+            return true;
+        }
+        let Some(reclaim) = self.reclaimer.get() else { return false };
+        reclaim((self.used() + bytes).saturating_sub(self.limit()));
+        self.take(bytes)
+    }
+
     fn take(&self, bytes: u64) -> bool {
         let limit = self.limit();
         self.used
@@ -49,7 +74,7 @@ impl Budget {
     /// # Errors
     /// 53200 when that would pass the limit.
     pub fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Grant> {
-        if !self.take(bytes) {
+        if !self.take_or_reclaim(bytes) {
             return Err(StorageError::OutOfMemory { requested: bytes, limit: self.limit() }.into());
         }
         Ok(Grant { budget: Arc::clone(self), bytes })
@@ -72,6 +97,16 @@ impl Grant {
     /// Takes `more` bytes, or returns false and holds what it held.
     #[must_use]
     pub fn try_grow(&mut self, more: u64) -> bool {
+        let granted = self.budget.take_or_reclaim(more);
+        if granted {
+            self.bytes += more;
+        }
+        granted
+    }
+
+    /// The same from what is free now: for whoever could only be asked to give up what it has itself.
+    #[must_use]
+    pub fn try_grow_from_free(&mut self, more: u64) -> bool {
         let granted = self.budget.take(more);
         if granted {
             self.bytes += more;

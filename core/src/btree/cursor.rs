@@ -5,6 +5,7 @@
 //! any way meanwhile; a walk sees every key that was there all the time, exactly once and in order.
 
 use super::index::{IndexTree, LeafStamp, Probe};
+use super::keys::KeyList;
 use super::node::Node;
 use crate::Result;
 use crate::pager::{Attempt, Pager};
@@ -71,9 +72,8 @@ pub struct Cursor {
     rest: KeyRange,
     done: bool,
     take: usize,
-    /// The keys taken, end to end, in walking order, and where each ends.
-    keys: Vec<u8>,
-    ends: Vec<usize>,
+    /// The keys taken, in walking order, and the first of them not yet yielded.
+    keys: KeyList,
     at: usize,
     clean: bool,
     stamp: Option<LeafStamp>,
@@ -88,8 +88,7 @@ impl Cursor {
             rest: range,
             done,
             take: FIRST_TAKE,
-            keys: Vec::new(),
-            ends: Vec::new(),
+            keys: KeyList::default(),
             at: 0,
             clean: false,
             stamp: None,
@@ -98,7 +97,7 @@ impl Cursor {
 
     /// The next entry, `None` after the last.
     pub fn next(&mut self, pager: &Pager) -> Result<Option<Entry<'_>>> {
-        while self.at == self.ends.len() {
+        while self.at == self.keys.len() {
             if !self.fill(pager)? {
                 return Ok(None);
             }
@@ -112,19 +111,18 @@ impl Cursor {
     pub fn fill(&mut self, pager: &Pager) -> Result<bool> {
         while !self.done {
             pager.retry(|| self.try_fill(pager))?;
-            if !self.ends.is_empty() {
+            if self.keys.len() > 0 {
                 return Ok(true);
             }
         }
         self.keys.clear();
-        self.ends.clear();
         self.at = 0;
         Ok(false)
     }
 
     /// The entries of the last `fill` that `next` has not yielded.
     pub fn filled(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
-        (self.at..self.ends.len()).map(|i| self.entry(i))
+        (self.at..self.keys.len()).map(|i| self.entry(i))
     }
 
     /// Names the state of the leaf that the last `fill` took, if it took all its entries.
@@ -140,9 +138,7 @@ impl Cursor {
     }
 
     fn entry(&self, i: usize) -> Entry<'_> {
-        let start = i.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let end = self.ends.get(i).copied().unwrap_or(start);
-        Entry { key: self.keys.get(start..end).unwrap_or_default(), clean: self.clean }
+        Entry { key: self.keys.get(i), clean: self.clean }
     }
 
     fn try_fill(&mut self, pager: &Pager) -> Attempt<()> {
@@ -154,18 +150,19 @@ impl Cursor {
         let leaf = self.tree.leaf(pager, probe)?;
         let node = Node::new(&*leaf);
         let first = node.search(&self.rest.lower).at;
-        let last = self.rest.upper.as_ref().map_or(node.count(), |upper| node.search(upper).at).max(first);
+        let last = match &self.rest.upper {
+            Some(upper) => node.search(upper).at.max(first),
+            None => node.count().max(first),
+        };
         let taken = (last - first).min(self.take);
         self.keys.clear();
-        self.ends.clear();
         self.at = 0;
         for step in 0..taken {
             let i = match self.direction {
                 Direction::Forward => first + step,
                 Direction::Backward => last - 1 - step,
             };
-            node.key_into(i, &mut self.keys);
-            self.ends.push(self.keys.len());
+            self.keys.push_with(|bytes| node.key_into(i, bytes));
         }
         self.clean = !node.may_hold_dead();
         self.stamp = (taken == node.count()).then(|| node.stamp());
@@ -192,8 +189,7 @@ impl Cursor {
 
     /// Takes the keys up to the last one taken out of what is left.
     fn shrink_to_last(&mut self) {
-        let last = self.ends.len().saturating_sub(1);
-        let mut key = self.entry(last).key.to_vec();
+        let mut key = self.keys.last().unwrap_or_default().to_vec();
         match self.direction {
             Direction::Forward => {
                 // The least key above.

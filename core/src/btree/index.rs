@@ -2,6 +2,7 @@
 
 use super::bytes::{Damage, PageBytes};
 use super::cursor::{Cursor, Direction, KeyRange};
+use super::keys::KeyList;
 use super::node::{Node, NodeMut, Shape, max_key_len};
 use super::structure::{Layout, Merged, Nodes, Split, Structure, corrupt};
 use crate::ids::{ObjectId, PageId};
@@ -23,10 +24,11 @@ pub(super) enum Probe<'k> {
     End,
 }
 
-/// Leaves full of keys that `BulkBuilder` puts before the empty last leaf.
+/// A leaf full of keys that `BulkBuilder` puts before the empty last leaf.
 pub(super) struct Filling<'b> {
-    /// The keys of the leaf, in order.
-    pub(super) keys: &'b dyn Fn(&mut dyn FnMut(&[u8]) -> Result<(), Damage>) -> Result<(), Damage>,
+    /// The keys, in order, of which the leaf takes the first `count`.
+    pub(super) keys: &'b KeyList,
+    pub(super) count: usize,
     /// Where the next leaf begins.
     pub(super) separator: &'b [u8],
 }
@@ -51,7 +53,7 @@ impl Nodes for IndexNodes {
     }
 
     #[inline]
-    fn route<P: PageBytes>(page: &P, key: Probe<'_>) -> Result<(usize, PageId), Damage> {
+    fn route<P: PageBytes + ?Sized>(page: &P, key: Probe<'_>) -> Result<(usize, PageId), Damage> {
         let node = Node::new(page);
         match key {
             Probe::At(key) => node.route(key),
@@ -66,11 +68,11 @@ impl Nodes for IndexNodes {
         }
     }
 
-    fn children<P: PageBytes>(page: &P) -> usize {
+    fn children<P: PageBytes + ?Sized>(page: &P) -> usize {
         Node::new(page).count()
     }
 
-    fn child<P: PageBytes>(page: &P, at: usize) -> PageId {
+    fn child<P: PageBytes + ?Sized>(page: &P, at: usize) -> PageId {
         Node::new(page).child(at)
     }
 
@@ -88,7 +90,7 @@ impl Nodes for IndexNodes {
     }
 
     fn has_room(page: &[u8], separator: &Vec<u8>) -> bool {
-        Node::new(page).has_room(separator.len())
+        Node::new(page).has_room(separator)
     }
 
     fn insert_child(page: &mut [u8], at: usize, separator: &Vec<u8>, child: PageId) -> Result<(), Damage> {
@@ -104,7 +106,7 @@ impl Nodes for IndexNodes {
     }
 
     fn grow_root(root: &mut [u8], left: PageId, separator: &Vec<u8>, right: PageId) -> Result<(), Damage> {
-        let mut node = NodeMut::init(root, Shape::Inner, &[], None)?;
+        let mut node = NodeMut::init_for(root, Shape::Inner, (&[], None), separator)?;
         node.push(&[], Some(left))?;
         node.push(separator, Some(right))?;
         node.finish()
@@ -118,7 +120,7 @@ impl Layout<IndexNodes> for IndexLayout<'_> {
             return Ok(Some(Split { at: node.count(), separator: filling.separator.to_vec() }));
         }
         match key {
-            Probe::At(key) if node.has_room(key.len()) => Ok(None),
+            Probe::At(key) if node.has_room(key) => Ok(None),
             Probe::At(key) => node.choose_split(key).map(Some),
             Probe::Below(_) | Probe::End => Ok(None),
         }
@@ -135,7 +137,7 @@ impl Layout<IndexNodes> for IndexLayout<'_> {
         if let (Some(filling), 0) = (&self.filling, level) {
             let lower = Node::new(&**left).lower();
             let mut node = NodeMut::init(&mut image, Shape::Leaf, &lower, Some(&split.separator))?;
-            (filling.keys)(&mut |key| node.push(key, None))?;
+            (0..filling.count).try_for_each(|i| node.push(filling.keys.get(i), None))?;
             node.finish()?;
             NodeMut::init(right, Shape::Leaf, &split.separator, None)?;
         } else {
@@ -246,7 +248,7 @@ impl IndexTree {
             if position.found {
                 return Ok(false);
             }
-            if node.has_room(key.len()) {
+            if node.has_room(key) {
                 let id = leaf.page_id();
                 let done = NodeMut::new(&mut leaf).insert(position.at, key, None).map_err(corrupt(id))?;
                 return if done {
@@ -323,14 +325,10 @@ impl IndexTree {
                 return Ok(out.starts_with(prefix).then_some(Match { clean, more }));
             }
             // Nothing here: entries with the prefix may begin in the next leaf.
-            let upper = node.upper();
+            let next = node.upper().filter(|_| node.goes_on(count, prefix));
             leaf.validate()?;
-            match upper {
-                Some(upper) if upper.starts_with(prefix) || upper.as_slice() <= prefix => {
-                    beyond = Some(upper)
-                }
-                Some(_) | None => return Ok(None),
-            }
+            let Some(next) = next else { return Ok(None) };
+            beyond = Some(next);
         }
     }
 

@@ -36,6 +36,7 @@ mod bytes;
 mod cursor;
 mod index;
 mod inner;
+mod keys;
 mod leaf;
 mod node;
 mod report;

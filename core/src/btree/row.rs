@@ -28,15 +28,15 @@ impl Nodes for RowNodes {
     }
 
     #[inline]
-    fn route<P: PageBytes>(page: &P, key: RowId) -> Result<(usize, PageId), Damage> {
+    fn route<P: PageBytes + ?Sized>(page: &P, key: RowId) -> Result<(usize, PageId), Damage> {
         inner::route(page, key)
     }
 
-    fn children<P: PageBytes>(page: &P) -> usize {
+    fn children<P: PageBytes + ?Sized>(page: &P) -> usize {
         inner::count(page)
     }
 
-    fn child<P: PageBytes>(page: &P, at: usize) -> PageId {
+    fn child<P: PageBytes + ?Sized>(page: &P, at: usize) -> PageId {
         inner::child(page, at)
     }
 

@@ -37,11 +37,11 @@ pub(super) trait Nodes {
     /// The key that a descent to the node starting at a fence looks for.
     fn key_of(separator: &Self::Separator) -> Self::Key<'_>;
     /// The child of an inner node that covers `key`, and its place.
-    fn route<P: PageBytes>(page: &P, key: Self::Key<'_>) -> Result<(usize, PageId), Damage>;
+    fn route<P: PageBytes + ?Sized>(page: &P, key: Self::Key<'_>) -> Result<(usize, PageId), Damage>;
     /// How many children an inner node has.
-    fn children<P: PageBytes>(page: &P) -> usize;
+    fn children<P: PageBytes + ?Sized>(page: &P) -> usize;
     /// Child `at` of an inner node.
-    fn child<P: PageBytes>(page: &P, at: usize) -> PageId;
+    fn child<P: PageBytes + ?Sized>(page: &P, at: usize) -> PageId;
     /// Whether `key` lies between a node's fences.
     fn covers(page: &[u8], level: u32, key: Self::Key<'_>) -> bool;
     /// A node's upper fence; `None` if nothing is above.
@@ -204,58 +204,63 @@ impl<'a, N: Nodes> Structure<'a, N> {
 
     /// The leaf that covers `key`, latched shared.
     pub(super) fn leaf_shared(&self, key: N::Key<'_>) -> Attempt<ReadGuard<'a>> {
-        self.leaf_latched(key, |id| self.pager.pin_shared(id))
+        self.latched(key, 0, |id| self.pager.pin_shared(id))
     }
 
     /// The leaf that covers `key`, latched exclusively.
     pub(super) fn leaf_exclusive(&self, key: N::Key<'_>) -> Attempt<WriteGuard<'a>> {
-        self.leaf_latched(key, |id| self.pager.pin_exclusive(id))
+        self.exclusive(key, 0)
     }
 
-    /// Latches by id rather than by upgrading an optimistic read, so that a busy leaf is waited for instead of
-    /// retried. The leaf may have been split, merged away or reused before the latch was granted: its header
+    /// The node at `level` that covers `key`, latched exclusively. Retries if the tree is lower than that.
+    fn exclusive(&self, key: N::Key<'_>, level: u32) -> Attempt<WriteGuard<'a>> {
+        self.latched(key, level, |id| self.pager.pin_exclusive(id))
+    }
+
+    /// Latches by id rather than by upgrading an optimistic read, so that a busy node is waited for instead of
+    /// retried. The node may have been split, merged away or reused before the latch was granted: its header
     /// and fences tell.
-    fn leaf_latched<G: Deref<Target = [u8]>>(
+    fn latched<G: Deref<Target = [u8]>>(
         &self,
         key: N::Key<'_>,
+        level: u32,
         pin: impl Fn(PageId) -> Attempt<G>,
     ) -> Attempt<G> {
         let (root, height) = self.start()?;
-        let (id, parent) = if height == 0 {
+        let (id, parent) = if height <= level {
             root.validate()?;
             (self.root, None)
         } else {
-            drop(root);
-            let parent = self.descend(key, 1)?.page;
+            let parent = self.descend(key, level + 1)?.page;
             let routed = N::route(&parent, key);
             parent.validate()?;
             (routed.map_err(corrupt(parent.page_id()))?.1, Some(parent))
         };
         let validate = || parent.as_ref().map_or(Ok(()), OptimisticPage::validate);
         // A page that was freed meanwhile is not missing: look again for the right one.
-        let leaf = pin(id).or_else(|restart| validate().and(Err(restart)))?;
-        if self.owns(&*leaf, 0) && N::covers(&leaf, 0, key) {
-            return Ok(leaf);
+        let node = pin(id).or_else(|restart| validate().and(Err(restart)))?;
+        if self.owns(&*node, level) && N::covers(&node, level, key) {
+            return Ok(node);
         }
-        if parent.is_some() {
-            validate()?;
-            return Err(corrupt(id)(Damage("a leaf is not where its parent says")));
+        validate()?;
+        if parent.is_none() && level_of(&*node) != level {
+            // The root has grown or come down since.
+            return Err(Restart::Retry);
         }
-        // A root that is no leaf any more has grown; anything else is not our page.
-        if level_of(&*leaf) > 0 {
-            Err(Restart::Retry)
-        } else {
-            Err(corrupt(id)(Damage("a root is not its tree's")))
-        }
+        Err(corrupt(id)(Damage("a node is not where its parent says")))
     }
 
     /// Makes room for `key` in the node at `level`, or in the first full node above it that would have to take
     /// the separator. Returns whether the node at `level` itself has room now; if not, call again.
     pub(super) fn split(&self, layout: &impl Layout<N>, key: N::Key<'_>, level: u32) -> Attempt<bool> {
-        let path = self.descend(key, level)?;
-        let Some((parent, at)) = path.parent else { return self.split_root(layout, path.page, key, level) };
-        let id = path.page.page_id();
-        let mut parent = parent.upgrade()?;
+        let (root, height) = self.start()?;
+        root.validate()?;
+        if height <= level {
+            return self.split_root(layout, key, level);
+        }
+        let mut parent = self.exclusive(key, level + 1)?;
+        let above = parent.page_id();
+        let (at, id) = N::route(&*parent, key).map_err(corrupt(above))?;
         let mut left = self.verified(self.pager.pin_exclusive(id)?, level)?;
         let Some(split) = layout.plan(&left, level, key).map_err(corrupt(id))? else { return Ok(true) };
         if !N::has_room(&parent, &split.separator) {
@@ -264,7 +269,6 @@ impl<'a, N: Nodes> Structure<'a, N> {
             return self.split(layout, N::key_of(&split.separator), level + 1).map(|_| false);
         }
         let mut right = self.pager.allocate(Self::kind(level), self.object, level)?;
-        let above = parent.page_id();
         let changed = N::insert_child(&mut parent, at + 1, &split.separator, right.page_id())
             .map_err(corrupt(above))
             .and_then(|()| {
@@ -281,14 +285,12 @@ impl<'a, N: Nodes> Structure<'a, N> {
     }
 
     /// Moves the root's content into two new children, so that the root keeps its id.
-    fn split_root(
-        &self,
-        layout: &impl Layout<N>,
-        root: OptimisticPage<'a>,
-        key: N::Key<'_>,
-        level: u32,
-    ) -> Attempt<bool> {
-        let mut root = self.verified(root.upgrade()?, level)?;
+    fn split_root(&self, layout: &impl Layout<N>, key: N::Key<'_>, level: u32) -> Attempt<bool> {
+        let mut root = self.exclusive(key, level)?;
+        if root.page_id() != self.root {
+            // Another thread has split it first.
+            return Err(Restart::Retry);
+        }
         let Some(split) = layout.plan(&root, level, key).map_err(corrupt(self.root))? else {
             return Ok(true);
         };
@@ -335,8 +337,7 @@ impl<'a, N: Nodes> Structure<'a, N> {
         if !self.owns(&*first, level) {
             return Err(corrupt(left)(Damage("a node is not where its parent says")));
         }
-        let next = N::upper(&first, level);
-        let stay = next.map_or(Merged::Last, Merged::No);
+        let stay = N::upper(&first, level).map_or(Merged::Last, Merged::No);
         if at + 1 >= count {
             return Ok(stay);
         }
@@ -347,14 +348,20 @@ impl<'a, N: Nodes> Structure<'a, N> {
         }
         drop(second);
         drop(first);
-        let mut parent = parent.upgrade()?;
+        let mut parent = self.exclusive(key, level + 1)?;
+        let above = parent.page_id();
+        let (at, left) = N::route(&*parent, key).map_err(corrupt(above))?;
+        if at + 1 >= N::children(&*parent) {
+            return Err(Restart::Retry);
+        }
+        let right = N::child(&*parent, at + 1);
         let mut left = self.verified(self.pager.pin_exclusive(left)?, level)?;
         let mut right = self.verified(self.pager.pin_exclusive(right)?, level)?;
         if !layout.mergeable(&left, &right, level) {
-            return Ok(stay);
+            return Err(Restart::Retry);
         }
         layout.merge(&mut left, &mut right, level).map_err(corrupt(left.page_id()))?;
-        N::remove_child(&mut parent, at + 1).map_err(corrupt(parent.page_id()))?;
+        N::remove_child(&mut parent, at + 1).map_err(corrupt(above))?;
         self.pager.free(right);
         Ok(Merged::Yes)
     }

@@ -77,7 +77,8 @@ pub fn recover(
     let mut chunks: HashMap<TransactionId, Chunks> = HashMap::new();
     while let Some((start, end, record)) = reader.next()? {
         recovered.end = end;
-        match LogRecord::decode(&record)? {
+        let Some(record) = LogRecord::decode(&record)? else { continue };
+        match record {
             LogRecord::Chunk { transaction, effects, .. } => {
                 chunks.entry(transaction).or_default().parts.push((start, effects.len() as u64));
             }
@@ -87,10 +88,14 @@ pub fn recover(
                 }
             }
             LogRecord::Abort { transaction } => drop(chunks.remove(&transaction)),
-            LogRecord::Commit { transaction, ts, effects, .. } => {
+            LogRecord::Commit { transaction, ts, effects, chunks: count, .. } => {
                 let chunks = chunks.remove(&transaction).unwrap_or_default();
                 if start < state.cut_lsn {
                     continue;
+                }
+                if chunks.parts.len() != count as usize {
+                    let reason = "a commit's chunks are not all there";
+                    return Err(StorageError::CorruptLog { lsn: start.0, reason }.into());
                 }
                 for (at, length) in chunks.parts {
                     replay_chunk(store, vfs, log_folder, at, length)?;
@@ -108,7 +113,7 @@ pub fn recover(
 fn replay_chunk(store: &Store, vfs: &Arc<dyn Vfs>, folder: &Path, at: Lsn, length: u64) -> Result<()> {
     let missing = || StorageError::CorruptLog { lsn: at.0, reason: "a chunk is gone" };
     let (_, _, record) = WalReader::open(Arc::clone(vfs), folder, at)?.next()?.ok_or_else(missing)?;
-    let LogRecord::Chunk { effects, .. } = LogRecord::decode(&record)? else {
+    let Some(LogRecord::Chunk { effects, .. }) = LogRecord::decode(&record)? else {
         return Err(missing().into());
     };
     let counting = usize::try_from(length).ok().and_then(|length| effects.get(..length));

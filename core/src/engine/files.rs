@@ -12,6 +12,14 @@ pub(super) struct Files {
     path: PathBuf,
     data: Arc<dyn VfsFile>,
     log_folder: PathBuf,
+    lock_path: PathBuf,
+}
+
+/// `path` with something behind its last name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 impl Files {
@@ -19,12 +27,29 @@ impl Files {
         let failed = |operation, source| io_error(operation, path, source);
         let options = OpenOptions { write: true, create: true, create_new: false, direct: false };
         let data = vfs.open(path, options).map_err(|e| failed("open", e))?;
+        let lock_path = beside(path, "-lock");
         if !data.try_lock().map_err(|e| failed("lock", e))? {
-            return Err(StorageError::InUse { path: path.display().to_string(), pid: 0 }.into());
+            let pid = read_owner(&*vfs, &lock_path).unwrap_or(0);
+            return Err(StorageError::InUse { path: path.display().to_string(), pid }.into());
         }
-        let mut log_folder = path.as_os_str().to_owned();
-        log_folder.push("-wal");
-        Ok(Self { vfs, path: path.to_owned(), data, log_folder: log_folder.into() })
+        let files = Self { vfs, path: path.to_owned(), data, log_folder: beside(path, "-wal"), lock_path };
+        files.write_owner()?;
+        Ok(files)
+    }
+
+    /// Names the owner for those who find the file locked. The lock itself is the operating system's, on the database
+    /// file; this file may be stale.
+    fn write_owner(&self) -> Result<()> {
+        let failed = |operation, source| io_error(operation, &self.lock_path, source);
+        let options = OpenOptions { write: true, create: true, create_new: false, direct: false };
+        let file = self.vfs.open(&self.lock_path, options).map_err(|e| failed("open", e))?;
+        let text = format!("{}\n", std::process::id());
+        file.set_size(0).and_then(|()| file.write_at(text.as_bytes(), 0)).map_err(|e| failed("write", e))
+    }
+
+    /// The database is closed and nobody owns it.
+    pub(super) fn remove_owner(&self) -> Result<()> {
+        self.vfs.remove(&self.lock_path).map_err(|e| io_error("remove", &self.lock_path, e))
     }
 
     pub(super) fn data(&self) -> Arc<dyn VfsFile> {
@@ -49,6 +74,15 @@ impl Files {
         };
         self.vfs.sync_dir(folder).map_err(|e| io_error("sync", folder, e))
     }
+}
+
+/// The process that the lock file names.
+fn read_owner(vfs: &dyn Vfs, lock_path: &Path) -> Option<u32> {
+    let file = vfs.open(lock_path, OpenOptions::default()).ok()?;
+    let size = usize::try_from(file.size().ok()?).ok().filter(|&size| size < 32)?;
+    let mut text = vec![0; size];
+    file.read_at(&mut text, 0).ok()?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok()
 }
 
 fn io_error(operation: &'static str, path: &Path, source: io::Error) -> crate::Error {

@@ -5,8 +5,12 @@
 //! run:    sessions write through `table::Store`; the collector clears up; a cut when the log has grown
 //! close:  cut without open transactions -> log removed -> lock given back
 //! ```
+//! A new log is begun at every opening, so nothing is ever appended behind the damaged end of an old one. The first
+//! cut, at the end of the opening, is what makes the recovered state durable; until then the old files stand.
 
 mod files;
+mod housekeeper;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +28,9 @@ use files::Files;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+
+pub use housekeeper::Housekeeper;
+pub use shared::SharedEngine;
 
 /// How a database is opened.
 pub struct EngineOptions {
@@ -78,6 +85,7 @@ pub struct Engine {
     salt: u64,
     checkpointer: Checkpointer,
     files: Files,
+    budget: Arc<Budget>,
 }
 
 impl Engine {
@@ -102,7 +110,13 @@ impl Engine {
             let (space, superblock) = Space::open(path, files.data())?;
             (space, superblock, false)
         };
-        let pager = Pager::new(space, options.frames, &budget, options.eviction)?;
+        let pager = Arc::new(Pager::new(space, options.frames, &budget, options.eviction)?);
+        let pool = Arc::downgrade(&pager);
+        budget.set_reclaimer(move |bytes| {
+            if let Some(pool) = pool.upgrade() {
+                pool.shrink(bytes);
+            }
+        });
         // A database that was never cut has neither pages nor a log.
         let never_cut = fresh || superblock.epoch.0 == 1;
         let newest = superblock.commit_ts;
@@ -119,7 +133,7 @@ impl Engine {
         transactions.commits().start_after(commit_ts);
         let log = Arc::new(Wal::create(Arc::clone(vfs), files.log_folder(), salt, start, options.wal)?);
         transactions.set_log(Arc::clone(&log));
-        let engine = Self { store, log, salt, checkpointer: Checkpointer::default(), files };
+        let engine = Self { store, log, salt, checkpointer: Checkpointer::default(), files, budget };
         engine.checkpoint()?;
         Ok(engine)
     }
@@ -127,6 +141,11 @@ impl Engine {
     /// The tables and the transactions.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The memory that everything shares.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// A new session's part in transactions.
@@ -140,6 +159,11 @@ impl Engine {
     /// As [`Checkpointer::cut`].
     pub fn checkpoint(&self) -> Result<()> {
         self.checkpointer.cut(&self.store, (&self.log, self.salt), false)
+    }
+
+    /// Bytes of log that the next opening would have to read.
+    pub fn log_length(&self) -> u64 {
+        self.log.end().0.saturating_sub(self.store.pager().space().superblock().wal_start.0)
     }
 
     /// Whether an I/O failure stopped the database.
@@ -191,6 +215,7 @@ impl Engine {
         if let Ok(log) = Arc::try_unwrap(self.log) {
             log.close_empty()?;
         }
+        self.files.remove_owner()?;
         self.files.sync_folder()
     }
 }

@@ -299,3 +299,103 @@ fn random_transactions_match_a_map() {
         }
     }
 }
+
+#[test]
+fn transfers_keep_their_sum_beside_cuts_and_garbage_collection() {
+    const ACCOUNTS: i64 = 50;
+    let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
+    let engine = Arc::new(open(&vfs, 9));
+    let mut session = Session::new(&engine);
+    let table = create(&engine, &mut session);
+    let mut tx = session.begin();
+    for id in 0..ACCOUNTS {
+        insert(&engine, &mut tx, &table, id, &(100, format!("account {id}"))).unwrap();
+    }
+    session.commit(tx).unwrap();
+    let keeper = super::Housekeeper::start(&engine, 100_000);
+    std::thread::scope(|scope| {
+        for seed in 1..=4 {
+            let (engine, table) = (&engine, &table);
+            scope.spawn(move || {
+                let mut session = Session::new(engine);
+                let mut draws = Draws(seed * 7919);
+                for _ in 0..400 {
+                    let (from, to) = (draws.below(50) as i64, draws.below(50) as i64);
+                    let mut tx = session.begin();
+                    // Rows are taken in one order, so that nobody waits in a circle.
+                    let moved = [(from.min(to), -1), (from.max(to), 1)].iter().all(|&(id, amount)| {
+                        loop {
+                            let Some(balance) = get(engine, &mut tx, table, id) else { return false };
+                            let layout = table.layout().project(&[1]);
+                            let mut values = Vec::new();
+                            layout.encode(&mut values, |_| Cell::Scalar(Scalar::I64(balance + amount)));
+                            let row = TableDef::row_of_key(id);
+                            let store = engine.store();
+                            match table.update(store, &mut tx, row, &[1], &values, &mut Vec::new()).unwrap() {
+                                Written::Done => return true,
+                                Written::Changed => {}
+                                Written::Deleted | Written::Again => return false,
+                            }
+                        }
+                    });
+                    if moved && draws.below(5) > 0 {
+                        session.commit(tx).unwrap()
+                    } else {
+                        session.rollback(tx)
+                    }
+                }
+            });
+        }
+        let (engine, table) = (&engine, &table);
+        scope.spawn(move || {
+            let mut session = Session::new(engine);
+            for _ in 0..200 {
+                let mut tx = session.begin();
+                let sum: i64 = contents(engine, &mut tx, table).values().map(|row| row.0).sum();
+                assert_eq!(sum, ACCOUNTS * 100);
+                session.commit(tx).unwrap();
+            }
+        });
+    });
+    drop(keeper);
+    let object = table.def().object;
+    drop((table, session));
+    assert_sound(&engine);
+    drop(engine);
+    let engine = open(&vfs, 10);
+    let mut session = Session::new(&engine);
+    let table = engine.store().table(object).unwrap();
+    let mut tx = session.begin();
+    let sum: i64 = contents(&engine, &mut tx, &table).values().map(|row| row.0).sum();
+    assert_eq!(sum, ACCOUNTS * 100);
+    session.commit(tx).unwrap();
+    assert_sound(&engine);
+}
+
+#[test]
+fn vacuum_joins_leaves_that_deletes_have_emptied() {
+    let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
+    let engine = open(&vfs, 20);
+    let mut session = Session::new(&engine);
+    let table = create(&engine, &mut session);
+    let mut tx = session.begin();
+    for id in 0..5000 {
+        insert(&engine, &mut tx, &table, id, &(id, format!("a text of some length, number {id}"))).unwrap();
+    }
+    session.commit(tx).unwrap();
+    let full = engine.check().unwrap();
+    let mut tx = session.begin();
+    for id in (0..5000).filter(|id| id % 20 != 0) {
+        assert_eq!(delete(&engine, &mut tx, &table, id), Written::Done);
+    }
+    session.commit(tx).unwrap();
+    engine.store().vacuum(&table).unwrap();
+    assert_sound(&engine);
+    let sparse = engine.check().unwrap();
+    assert_eq!(sparse.rows, 250);
+    assert!(sparse.pages * 4 < full.pages, "{} of {}", sparse.pages, full.pages);
+    let mut tx = session.begin();
+    let expected: Vec<i64> = (0..250).map(|n| n * 20).collect();
+    assert_eq!(contents(&engine, &mut tx, &table).into_keys().collect::<Vec<_>>(), expected);
+    session.commit(tx).unwrap();
+}

@@ -5,6 +5,110 @@ use crate::sqlstate::SqlState;
 /// What can be wrong with a statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
+    /// A text that is not SQL: PostgreSQL's `syntax error at or near "x"` and the lexer's complaints.
+    #[error("{problem} {}", place(near.as_deref()))]
+    Syntax {
+        /// What is wrong, `syntax error` in the usual case.
+        problem: &'static str,
+        /// The token it was found at; none at the end of the text.
+        near: Option<String>,
+    },
+    /// Something PostgreSQL knows and this engine does not.
+    #[error("{feature} is not supported")]
+    NotSupported {
+        /// What, as the subject of the message.
+        feature: String,
+    },
+    /// A statement over the limit of text.
+    #[error("statement is too long (limit {limit} bytes)")]
+    TextTooLong {
+        /// In bytes.
+        limit: usize,
+    },
+    /// Expressions or queries nested too deeply.
+    #[error("stack depth limit exceeded")]
+    TooDeep,
+    /// Parameters of two kinds in one statement.
+    #[error("parameters written in different ways cannot be mixed in one statement")]
+    MixedParameters,
+    /// A parameter number that cannot be.
+    #[error("there is no parameter ${number}")]
+    UndefinedParameter {
+        /// The number.
+        number: u32,
+    },
+    /// A parameter number over the limit.
+    #[error("too many parameters (limit {limit})")]
+    TooManyParameters {
+        /// The highest number.
+        limit: u32,
+    },
+    /// An escape in a string that stands for no character.
+    #[error("invalid Unicode escape")]
+    InvalidUnicodeEscape,
+    /// Bytes that are not text.
+    #[error("invalid byte sequence for encoding \"{encoding}\"")]
+    InvalidEncoding {
+        /// PostgreSQL's name for the encoding.
+        encoding: &'static str,
+    },
+    /// A name with too many dots.
+    #[error("improper {what} name (too many dotted names): {name}")]
+    TooManyDots {
+        /// `qualified`, `relation`, ...
+        what: &'static str,
+        /// As written.
+        name: String,
+    },
+    /// An option that the statement does not have.
+    #[error("unrecognized {statement} option \"{option}\"")]
+    UnrecognizedOption {
+        /// The statement's name.
+        statement: &'static str,
+        /// The option.
+        option: String,
+    },
+    /// An option that COPY does not have.
+    #[error("option \"{option}\" not recognized")]
+    OptionNotRecognized {
+        /// The option.
+        option: String,
+    },
+    /// A format that COPY does not have.
+    #[error("COPY format \"{format}\" not recognized")]
+    UnrecognizedCopyFormat {
+        /// As written.
+        format: String,
+    },
+    /// A value that an option does not take.
+    #[error("unrecognized value for {statement} option \"{option}\": \"{value}\"")]
+    UnrecognizedOptionValue {
+        /// The statement's name.
+        statement: &'static str,
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+    },
+    /// An option whose value is of the wrong kind.
+    #[error("{option} requires {kind}")]
+    OptionValue {
+        /// The option.
+        option: String,
+        /// What it needs: `a Boolean value`, `a parameter`, ...
+        kind: &'static str,
+    },
+    /// Options that exclude each other, or one given twice.
+    #[error("conflicting or redundant options")]
+    ConflictingOptions,
+    /// A precision that a type cannot have.
+    #[error("precision for type {type_name} must be {bound}")]
+    InvalidPrecision {
+        /// The type.
+        type_name: &'static str,
+        /// For example `at least 1 bit`.
+        bound: &'static str,
+    },
     /// A table that is not there.
     #[error("relation \"{name}\" does not exist")]
     UndefinedTable {
@@ -22,8 +126,32 @@ pub enum StatementError {
 impl StatementError {
     pub(super) fn sqlstate(&self) -> SqlState {
         match self {
+            Self::Syntax { .. }
+            | Self::MixedParameters
+            | Self::TooManyDots { .. }
+            | Self::UnrecognizedOption { .. }
+            | Self::OptionNotRecognized { .. }
+            | Self::OptionValue { .. }
+            | Self::ConflictingOptions => SqlState::SYNTAX_ERROR,
+            Self::NotSupported { .. } => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::TextTooLong { .. } | Self::TooManyParameters { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
+            Self::TooDeep => SqlState::STATEMENT_TOO_COMPLEX,
+            Self::UndefinedParameter { .. } => SqlState::UNDEFINED_PARAMETER,
+            Self::InvalidUnicodeEscape => SqlState::INVALID_ESCAPE_SEQUENCE,
+            Self::InvalidEncoding { .. } => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+            Self::UnrecognizedOptionValue { .. }
+            | Self::UnrecognizedCopyFormat { .. }
+            | Self::InvalidPrecision { .. } => SqlState::INVALID_PARAMETER_VALUE,
             Self::UndefinedTable { .. } => SqlState::UNDEFINED_TABLE,
             Self::DuplicateTable { .. } => SqlState::DUPLICATE_TABLE,
         }
+    }
+}
+
+/// Where a syntax error is, in PostgreSQL's words.
+fn place(near: Option<&str>) -> String {
+    match near {
+        Some(token) => format!("at or near \"{token}\""),
+        None => "at end of input".to_owned(),
     }
 }

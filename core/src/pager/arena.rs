@@ -96,6 +96,18 @@ impl Arena {
     }
 }
 
+impl Arena {
+    /// Gives the memory of an unused frame back to the system.
+    pub(super) fn discard(&self, frame: u32) {
+        let offset = self.start + frame as usize * self.page_size;
+        #[cfg(unix)]
+        // SAFETY: the frame belongs to no page; a late optimistic reader of it sees zeros and fails validation.
+        let _advice = unsafe {
+            self.memory.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, self.page_size)
+        };
+    }
+}
+
 impl FrameState {
     pub(super) fn has(&self, flag: u32) -> bool {
         self.flags.load(Ordering::Acquire) & flag != 0

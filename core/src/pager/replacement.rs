@@ -15,42 +15,76 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 const BATCH: usize = 64;
 /// Frames the pool grows by.
 const GROWTH: usize = 64;
+/// Frames that an attempt may need at once: a root is split into two new pages, so an attempt that finds only one
+/// free gives it back and asks again.
+const SPARE: usize = 2;
 /// Sweeps over the whole pool before it counts as stuck.
 const MAX_SWEEPS: usize = 64;
+
+/// Attempts without success after which the pool gives no more memory away.
+const IDLE_SWEEPS: usize = 4;
 
 /// Frames that hold no page.
 pub(super) struct FreeFrames {
     list: Vec<u32>,
+    /// Frames whose memory was given back.
+    returned: Vec<u32>,
     /// Frames from here on were never used.
     fresh: usize,
-    /// Frames that the budget has granted.
+    /// Frames that the budget has granted and nobody has taken yet.
     granted: usize,
     grant: Grant,
 }
 
 impl FreeFrames {
     pub(super) fn new(grant: Grant) -> Self {
-        Self { list: Vec::new(), fresh: 0, granted: super::MIN_FRAMES, grant }
+        Self { list: Vec::new(), returned: Vec::new(), fresh: 0, granted: super::MIN_FRAMES, grant }
     }
 
     pub(super) fn take(&mut self, arena: &Arena) -> Option<u32> {
         if let Some(frame) = self.list.pop() {
             return Some(frame);
         }
-        if self.fresh == self.granted {
-            let more = GROWTH.min(arena.frames() - self.granted);
-            if more == 0 || !self.grant.try_grow((more * arena.page_size()) as u64) {
+        if self.granted == 0 {
+            let more = GROWTH.min(self.returned.len() + arena.frames() - self.fresh);
+            if more == 0 || !self.grant.try_grow_from_free((more * arena.page_size()) as u64) {
                 return None;
             }
             self.granted += more;
         }
-        let frame = u32::try_from(self.fresh).expect("frames are numbered with 28 bits");
-        self.fresh += 1;
+        let frame = match self.returned.pop() {
+            Some(frame) => frame,
+            None if self.fresh < arena.frames() => {
+                self.fresh += 1;
+                u32::try_from(self.fresh - 1).expect("frames are numbered with 28 bits")
+            }
+            None => return None,
+        };
+        self.granted -= 1;
         Some(frame)
     }
 
     pub(super) fn give(&mut self, frame: u32) {
         self.list.push(frame);
+    }
+
+    /// Gives the memory of up to `count` free frames back, and tells how many there were.
+    fn give_back(&mut self, arena: &Arena, count: usize) -> usize {
+        let floor = (super::MIN_FRAMES * arena.page_size()) as u64;
+        let spare = usize::try_from(self.grant.bytes().saturating_sub(floor)).unwrap_or(usize::MAX);
+        let count = count.min(spare / arena.page_size());
+        let unused = count.min(self.granted);
+        self.granted -= unused;
+        let mut given = unused;
+        while given < count
+            && let Some(frame) = self.list.pop()
+        {
+            arena.discard(frame);
+            self.returned.push(frame);
+            given += 1;
+        }
+        self.grant.shrink_to(self.grant.bytes() - (given * arena.page_size()) as u64);
+        given
     }
 
     /// Frames that were ever used: 0 up to this.
@@ -161,35 +195,62 @@ impl Pager {
         }
     }
 
-    /// Frees at least one frame.
+    /// Frees as many frames as one attempt may allocate before it changes anything; fewer, but at least one, if
+    /// no more can leave.
     pub(super) fn make_room(&self) -> Result<()> {
-        let mut victims = Vec::with_capacity(BATCH);
         for _ in 0..MAX_SWEEPS {
-            let frames = {
-                let mut free = self.free.lock();
-                if let Some(frame) = free.take(&self.arena) {
-                    free.give(frame);
-                    return Ok(());
-                }
-                free.used()
-            };
-            victims.clear();
-            // A small pool must not be emptied at one stroke: its readers would starve each other.
-            let count = (frames / 8).clamp(1, BATCH);
-            self.eviction.victims(&Victims { pager: self, frames }, count, &mut victims);
-            let mut freed = victims.iter().filter(|&&frame| self.evict(frame)).count();
-            victims.retain(|&frame| self.arena.state(frame).has(DIRTY));
-            if freed == 0 && !victims.is_empty() {
-                self.write_back(&victims)?;
-                freed = victims.iter().filter(|&&frame| self.evict(frame)).count();
-            }
-            if freed > 0 {
+            if self.spare_frames() == SPARE {
                 return Ok(());
             }
-            std::thread::yield_now();
+            if self.evict_some()? == 0 {
+                std::thread::yield_now();
+            }
+        }
+        if self.spare_frames() > 0 {
+            return Ok(());
         }
         let bytes = self.page_size() as u64;
         Err(StorageError::OutOfMemory { requested: bytes, limit: self.arena.frames() as u64 * bytes }.into())
+    }
+
+    /// Free frames, counted up to `SPARE`; makes the pool grow if it may.
+    fn spare_frames(&self) -> usize {
+        let mut free = self.free.lock();
+        let spare: Vec<u32> = (0..SPARE).map_while(|_| free.take(&self.arena)).collect();
+        spare.iter().for_each(|&frame| free.give(frame));
+        spare.len()
+    }
+
+    /// Frees some of the frames that the policy proposes; clean ones if there are any.
+    fn evict_some(&self) -> Result<usize> {
+        let frames = self.used_frames() as usize;
+        if frames == 0 {
+            return Ok(0);
+        }
+        // A small pool must not be emptied at one stroke: its readers would starve each other.
+        let count = (frames / 8).clamp(1, BATCH);
+        let mut victims = Vec::with_capacity(count);
+        self.eviction.victims(&Victims { pager: self, frames }, count, &mut victims);
+        let freed = victims.iter().filter(|&&frame| self.evict(frame)).count();
+        victims.retain(|&frame| self.arena.state(frame).has(DIRTY));
+        if freed > 0 || victims.is_empty() {
+            return Ok(freed);
+        }
+        self.write_back(&victims)?;
+        Ok(victims.iter().filter(|&&frame| self.evict(frame)).count())
+    }
+
+    /// Gives about `bytes` of memory back to the budget, as far as pages can leave.
+    pub fn shrink(&self, bytes: u64) {
+        let wanted = usize::try_from(bytes.div_ceil(self.page_size() as u64)).unwrap_or(usize::MAX);
+        let mut given = self.free.lock().give_back(&self.arena, wanted);
+        let mut idle = 0;
+        while given < wanted && idle < IDLE_SWEEPS {
+            // A failed write is for whoever needs the page: here it only means that the page stays.
+            let freed = self.evict_some().unwrap_or(0);
+            idle = if freed == 0 { idle + 1 } else { 0 };
+            given += self.free.lock().give_back(&self.arena, wanted - given);
+        }
     }
 
     /// Gives a clean, unlocked page's frame away.

@@ -246,3 +246,32 @@ fn a_full_disk_loses_nothing() {
         }
     }
 }
+
+#[test]
+fn the_pool_gives_memory_to_operators_and_takes_it_back() {
+    let vfs = MemoryVfs::new();
+    let size = 16 << 10;
+    let budget = Budget::new(300 * size);
+    let space = Space::create(Path::new("/pool.db"), file(&vfs), 16 << 10, [1; 16]).unwrap();
+    let pager = std::sync::Arc::new(Pager::new(space, 300, &budget, Box::new(Clock::default())).unwrap());
+    let pool = std::sync::Arc::downgrade(&pager);
+    budget.set_reclaimer(move |bytes| {
+        if let Some(pool) = pool.upgrade() {
+            pool.shrink(bytes);
+        }
+    });
+    let pages: Vec<PageId> = (0..500).map(|value| allocate(&pager, value)).collect();
+    assert!(budget.used() > 250 * size);
+    for _ in 0..3 {
+        let grant = budget.reserve(200 * size).unwrap();
+        for (value, &page) in pages.iter().enumerate() {
+            assert_eq!(get(&pager, page), value as u64);
+        }
+        assert!(budget.reserve(200 * size).is_err());
+        drop(grant);
+        for (value, &page) in pages.iter().enumerate() {
+            assert_eq!(get(&pager, page), value as u64);
+        }
+        assert!(budget.used() > 250 * size);
+    }
+}

@@ -270,7 +270,7 @@ pub(crate) struct TableAtCut {
 
 /// What the tables of a database share.
 pub struct Store {
-    pager: Pager,
+    pager: Arc<Pager>,
     transactions: Arc<Transactions>,
     tables: RwLock<HashMap<ObjectId, Arc<Table>>>,
     key_latches: Box<[Mutex<()>]>,
@@ -284,7 +284,7 @@ pub struct Store {
 
 impl Store {
     /// Tables over `pager`, none of them open yet.
-    pub fn new(pager: Pager, transactions: Arc<Transactions>) -> Self {
+    pub fn new(pager: Arc<Pager>, transactions: Arc<Transactions>) -> Self {
         Self {
             pager,
             transactions,

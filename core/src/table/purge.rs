@@ -34,6 +34,25 @@ impl Store {
         Ok(cleared)
     }
 
+    /// Clears everything that no snapshot needs and joins leaves that have become sparse.
+    ///
+    /// # Errors
+    /// As [`Self::collect_garbage`].
+    pub fn vacuum(&self, table: &Table) -> Result<()> {
+        while self.collect_garbage(usize::MAX)? > 0 {}
+        let mut next = Some(RowId(0));
+        while let Some(from) = next {
+            next = self.attempt(|| table.tree.merge_leaf(&self.pager, &table.leaves(self, 0), from))?;
+        }
+        for index in table.indexes().iter() {
+            let mut next = Some(Vec::new());
+            while let Some(from) = next {
+                next = self.attempt(|| index.tree.merge_leaf(&self.pager, &from))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps collectors out, so that the list of garbage stands still but for what commits add.
     pub(crate) fn pause_collector(&self) -> MutexGuard<'_, ()> {
         self.collector.lock()

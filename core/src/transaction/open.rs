@@ -255,6 +255,7 @@ pub struct Transaction {
     shared: Arc<Transactions>,
     party: Participant,
     isolation: Isolation,
+    reads: SnapshotKind,
     snapshot: SnapshotHandle,
     command: u32,
     writer: Option<Writer>,
@@ -267,11 +268,27 @@ pub struct Transaction {
 
 impl Transaction {
     /// Begins with a snapshot of every commit so far.
-    pub fn begin(shared: &Arc<Transactions>, mut party: Participant, isolation: Isolation) -> Self {
+    pub fn begin(shared: &Arc<Transactions>, party: Participant, isolation: Isolation) -> Self {
+        Self::new(shared, party, isolation, SnapshotKind::Latest)
+    }
+
+    /// Begins a statement of its own that only reads: it sees what was acknowledged, and what its session has seen
+    /// before, so that its end seldom has to wait for the log.
+    pub fn begin_reading(shared: &Arc<Transactions>, party: Participant) -> Self {
+        Self::new(shared, party, Isolation::ReadCommitted, SnapshotKind::Acknowledged)
+    }
+
+    fn new(
+        shared: &Arc<Transactions>,
+        mut party: Participant,
+        isolation: Isolation,
+        reads: SnapshotKind,
+    ) -> Self {
         Self {
             shared: Arc::clone(shared),
             isolation,
-            snapshot: party.snapshots.acquire(SnapshotKind::Latest),
+            reads,
+            snapshot: party.snapshots.acquire(reads),
             party,
             command: 0,
             writer: None,
@@ -285,7 +302,7 @@ impl Transaction {
     /// Starts a statement: its changes are seen by the next one. In READ COMMITTED it gets its own snapshot.
     pub fn start_statement(&mut self) -> Mark {
         if self.isolation == Isolation::ReadCommitted {
-            self.snapshot = self.party.snapshots.acquire(SnapshotKind::Latest);
+            self.snapshot = self.party.snapshots.acquire(self.reads);
         }
         self.command += 1;
         self.mark()
@@ -448,7 +465,10 @@ impl Transaction {
     pub fn commit(mut self, wait: bool, target: &dyn UndoTarget) -> (Participant, Result<Option<Committed>>) {
         if self.writer.is_none() {
             self.party.locker.end_transaction();
-            return (self.party, Ok(None));
+            // What it read may not be durable yet, and its client is about to be told.
+            let pending = self.shared.commits.pending_lsn(self.snapshot.ts()).filter(|_| wait);
+            let flushed = pending.map_or(Ok(()), |lsn| self.shared.flush(lsn));
+            return (self.party, flushed.map(|()| None));
         }
         let committed = match self.log_commit() {
             Ok(committed) => committed,

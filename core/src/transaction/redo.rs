@@ -1,7 +1,7 @@
 //! What the log holds: row effects of transactions, self-contained and logical.
 //!
 //! ```text
-//! log record:  kind u8 | transaction u64 | ...
+//! log record:  kind u8 | flags u8 | transaction u64 | ...
 //!   1 commit     | timestamp u64 | wall clock, unix microseconds i64 | node u32 | chunks u32 | effects ...
 //!   2 chunk      | number u32 | effects ...              effects of a transaction written before its end
 //!   3 undo to    | bytes u64                             its effects from there on do not count
@@ -14,6 +14,7 @@
 //!   5 create index   payload: its definition; the object is its table
 //!   6 drop           no payload
 //! ```
+//! flags: bit 0, a reader that does not know the kind passes it over; without it such a record is damage.
 //! Numbers are little-endian. Rows are in the form of `codec::row`; long values are in them whole. There are no page
 //! numbers, no SQL, no index entries: applying the same effects to the same rows gives the same database anywhere.
 
@@ -32,7 +33,11 @@ const CREATE_TABLE: u8 = 4;
 const CREATE_INDEX: u8 = 5;
 const DROP: u8 = 6;
 
+/// What a reader does not know it may pass over.
+const OPTIONAL: u8 = 1;
+
 const EFFECT_HEADER: usize = 22;
+const RECORD_HEADER: usize = 10;
 
 /// A change of one row, as replay applies it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,7 +145,8 @@ impl<'a> Effects<'a> {
         Self(bytes)
     }
 
-    fn decode(&mut self) -> Result<Effect<'a>> {
+    /// The next effect, None for one to be passed over.
+    fn decode(&mut self) -> Result<Option<Effect<'a>>> {
         let Some((header, rest)) = self.0.split_at_checked(EFFECT_HEADER) else {
             return Err(damaged("an effect is cut short").into());
         };
@@ -151,7 +157,7 @@ impl<'a> Effects<'a> {
             return Err(damaged("an effect is cut short").into());
         };
         self.0 = rest;
-        Ok(match header[0] {
+        Ok(Some(match header[0] {
             INSERT => Effect::Insert { table, row, schema, values: payload },
             UPDATE => {
                 let (count, rest) =
@@ -165,8 +171,9 @@ impl<'a> Effects<'a> {
             CREATE_TABLE => Effect::CreateTable { table, definition: payload },
             CREATE_INDEX => Effect::CreateIndex { table, definition: payload },
             DROP => Effect::Drop { object: table },
+            _ if header[1] & OPTIONAL != 0 => return Ok(None),
             _ => return Err(damaged("unknown effect").into()),
-        })
+        }))
     }
 }
 
@@ -174,14 +181,17 @@ impl<'a> Iterator for Effects<'a> {
     type Item = Result<Effect<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
+        while !self.0.is_empty() {
+            match self.decode() {
+                Ok(Some(effect)) => return Some(Ok(effect)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.0 = &[];
+                    return Some(Err(error));
+                }
+            }
         }
-        let effect = self.decode();
-        if effect.is_err() {
-            self.0 = &[];
-        }
-        Some(effect)
+        None
     }
 }
 
@@ -231,7 +241,7 @@ impl<'a> LogRecord<'a> {
     pub fn encode_header(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(40);
         let mut start = |kind: u8, transaction: TransactionId| {
-            out.push(kind);
+            out.extend_from_slice(&[kind, 0]);
             out.extend_from_slice(&transaction.0.to_le_bytes());
         };
         match *self {
@@ -255,35 +265,36 @@ impl<'a> LogRecord<'a> {
         out
     }
 
-    /// Reads a record.
+    /// Reads a record; None for one to be passed over.
     ///
     /// # Errors
     /// XX001 when the bytes are none.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self> {
+    pub fn decode(bytes: &'a [u8]) -> Result<Option<Self>> {
         let cut_short = || damaged("it is cut short");
-        let fixed = |length: usize| bytes.split_at_checked(length).ok_or_else(cut_short);
-        let (start, _) = fixed(9)?;
-        let transaction = TransactionId(u64_at(start, 1));
-        Ok(match start[0] {
+        let (start, rest) = bytes.split_at_checked(RECORD_HEADER).ok_or_else(cut_short)?;
+        let fixed = |length: usize| rest.split_at_checked(length).ok_or_else(cut_short);
+        let transaction = TransactionId(u64_at(start, 2));
+        Ok(Some(match start[0] {
             COMMIT => {
-                let (header, effects) = fixed(33)?;
+                let (header, effects) = fixed(24)?;
                 Self::Commit {
                     transaction,
-                    ts: Timestamp(u64_at(header, 9)),
-                    wall_clock: u64_at(header, 17).cast_signed(),
-                    node: u32_at(header, 25),
-                    chunks: u32_at(header, 29),
+                    ts: Timestamp(u64_at(header, 0)),
+                    wall_clock: u64_at(header, 8).cast_signed(),
+                    node: u32_at(header, 16),
+                    chunks: u32_at(header, 20),
                     effects,
                 }
             }
             CHUNK => {
-                let (header, effects) = fixed(13)?;
-                Self::Chunk { transaction, number: u32_at(header, 9), effects }
+                let (header, effects) = fixed(4)?;
+                Self::Chunk { transaction, number: u32_at(header, 0), effects }
             }
-            UNDO_TO => Self::UndoTo { transaction, bytes: u64_at(fixed(17)?.0, 9) },
+            UNDO_TO => Self::UndoTo { transaction, bytes: u64_at(fixed(8)?.0, 0) },
             ABORT => Self::Abort { transaction },
+            _ if start[1] & OPTIONAL != 0 => return Ok(None),
             _ => return Err(damaged("unknown kind").into()),
-        })
+        }))
     }
 }
 
@@ -340,8 +351,12 @@ mod tests {
             if matches!(record, LogRecord::Commit { .. } | LogRecord::Chunk { .. }) {
                 bytes.extend_from_slice(&buffer);
             }
-            assert_eq!(LogRecord::decode(&bytes).unwrap(), record);
+            assert_eq!(LogRecord::decode(&bytes).unwrap(), Some(record));
             assert!(LogRecord::decode(&bytes[..5]).is_err());
+            bytes[0] = 200;
+            assert!(LogRecord::decode(&bytes).is_err());
+            bytes[1] = 1;
+            assert_eq!(LogRecord::decode(&bytes).unwrap(), None);
         }
     }
 }

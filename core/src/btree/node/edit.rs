@@ -46,6 +46,16 @@ impl<'a> NodeMut<'a> {
         lower: &[u8],
         upper: Option<&[u8]>,
     ) -> Result<Self, Damage> {
+        Self::init_for(page, shape, (lower, upper), lower)
+    }
+
+    /// As `init`, for keys of which `greatest` is the greatest.
+    pub(in crate::btree) fn init_for(
+        page: &'a mut [u8],
+        shape: Shape,
+        (lower, upper): (&[u8], Option<&[u8]>),
+        greatest: &[u8],
+    ) -> Result<Self, Damage> {
         let size = page.len();
         let bound = upper.unwrap_or_default();
         let fences = lower.len() + bound.len();
@@ -54,12 +64,10 @@ impl<'a> NodeMut<'a> {
         }
         page.get_mut(BODY..SLOTS).ok_or(Damage("a page is too small for a node"))?.fill(0);
         let mut node = Self(page);
-        let mut flags = if shape == Shape::Inner { INNER } else { 0 };
-        if let Some(upper) = upper {
-            flags |= BOUNDED;
-            node.set_u16(PREFIX_LEN, narrow(common_prefix(lower, upper))?)?;
-        }
-        node.set_u16(FLAGS, flags)?;
+        let inner = if shape == Shape::Inner { INNER } else { 0 };
+        let bounded = if upper.is_some() { BOUNDED } else { 0 };
+        node.set_u16(FLAGS, inner | bounded)?;
+        node.set_u16(PREFIX_LEN, narrow(common_prefix(lower, upper.unwrap_or(greatest)))?)?;
         node.set_u16(LOWER_LEN, narrow(lower.len())?)?;
         node.set_u16(UPPER_LEN, narrow(bound.len())?)?;
         node.set_u32(HEAP_TOP, widen(size - fences)?)?;
@@ -128,9 +136,16 @@ impl<'a> NodeMut<'a> {
         if at > count || at < first {
             return Err(Damage("an entry is inserted outside its node"));
         }
-        let suffix = key.get(self.view().prefix_len()..).ok_or(Damage("a key lacks its node's prefix"))?;
-        if !self.insert_suffix(at, suffix, child)? {
+        if !self.view().has_room(key) {
             return Ok(false);
+        }
+        let prefix = self.view().prefix_with(key);
+        if prefix < self.view().prefix_len() {
+            self.shorten_prefix(prefix)?;
+        }
+        let suffix = key.get(prefix..).ok_or(Damage("a key lacks its node's prefix"))?;
+        if !self.insert_suffix(at, suffix, child)? {
+            return Err(Damage("a node's free space does not add up"));
         }
         self.count_run(RUN_UP, at == count)?;
         self.count_run(RUN_DOWN, at == first)?;
@@ -141,6 +156,18 @@ impl<'a> NodeMut<'a> {
     fn count_run(&mut self, field: usize, goes_on: bool) -> Result<(), Damage> {
         let run = if goes_on { self.0.u8(field).saturating_add(1) } else { 0 };
         put(self.0, field, &[run])
+    }
+
+    /// Rebuilds the node with only `prefix` bytes cut from its keys.
+    fn shorten_prefix(&mut self, prefix: usize) -> Result<(), Damage> {
+        let old = self.0.to_vec();
+        let node = Node::new(old.as_slice());
+        self.set_u16(PREFIX_LEN, narrow(prefix)?)?;
+        self.set_u16(COUNT, 0)?;
+        self.set_u32(WASTE, 0)?;
+        self.set_u32(HEAP_TOP, widen(node.upper_at())?)?;
+        node.push_all(self, 0..node.count())?;
+        self.finish()
     }
 
     /// The part of an insert that leaves the hints stale.
@@ -255,62 +282,77 @@ impl Node<'_, [u8]> {
     /// that the other side stays full; otherwise near the middle, where the separator is shortest.
     pub(in crate::btree) fn choose_split(self, key: &[u8]) -> Result<Split<Vec<u8>>, Damage> {
         let count = self.count();
+        if count < if self.is_inner() { 2 } else { 1 } {
+            return Err(Damage("a node without enough entries to divide is full"));
+        }
         let (up, down) = (self.0.u8(RUN_UP) >= RUN, self.0.u8(RUN_DOWN) >= RUN);
-        if self.is_inner() {
-            if count < 2 {
-                return Err(Damage("an inner node with one child is full"));
-            }
-            let at = if up {
-                count - 1
-            } else if down {
-                1
-            } else {
-                self.middle(|i| self.suffix_len(i))
-            };
-            return Ok(Split { at, separator: self.key(at) });
-        }
-        let Some(last) = count.checked_sub(1) else { return Err(Damage("an empty leaf is full")) };
-        let between =
-            |at: usize| Split { at, separator: shortest_separator(&self.key(at - 1), &self.key(at)) };
         let at = self.search(key).at;
-        if at == count && (up || count == 1) {
-            let separator = shortest_separator(&self.key(last), key);
-            let fits =
-                count == 1 || self.used_between(&self.lower(), Some(&separator)) <= capacity(self.0.len());
-            return Ok(if fits { Split { at, separator } } else { between(last) });
+        let wished = if self.is_inner() {
+            if up { Some(count - 1) } else { down.then_some(1) }
+        } else {
+            // A leaf with one entry and a newcomer that does not fit beside it go separate ways.
+            let growing = (at == count && up) || (at == 0 && down);
+            ((at == 0 || at == count) && (growing || count == 1)).then_some(at)
+        };
+        let alone = count == 1;
+        if let Some(split) = wished.map(|at| self.split_at(at, key))
+            && (alone || self.fits(&split))
+        {
+            return Ok(split);
         }
-        if at == 0 && (down || count == 1) {
-            let separator = shortest_separator(key, &self.key(0));
-            let fits = count == 1
-                || self.used_between(&separator, self.upper().as_deref()) <= capacity(self.0.len());
-            return Ok(if fits { Split { at, separator } } else { between(1) });
-        }
-        Ok(between(self.middle(|i| shortest_separator(&self.key(i - 1), &self.key(i)).len())))
-    }
-
-    /// How many bytes this leaf's entries would use between other fences.
-    fn used_between(self, lower: &[u8], upper: Option<&[u8]>) -> usize {
-        let prefix = upper.map_or(0, |upper| common_prefix(lower, upper));
-        let keys = (0..self.count()).map(|i| SLOT + self.prefix_len() + self.suffix_len(i));
-        let cut = keys.map(|len| len.saturating_sub(prefix)).sum::<usize>();
-        lower.len() + upper.map_or(0, <[u8]>::len) + cut
-    }
-
-    /// The entry near the middle of the bytes whose separator is shortest; at least one entry on each side.
-    fn middle(self, separator_len: impl Fn(usize) -> usize) -> usize {
-        let count = self.count();
-        let total: usize = (0..count).map(|i| SLOT + self.entry_len(i)).sum();
-        let mut before = 0;
-        let middle = (0..count)
-            .find(|i| {
-                before += SLOT + self.entry_len(*i);
-                before * 2 >= total
-            })
-            .unwrap_or(0);
+        let middle = self.middle();
         let reach = count / 16;
         let first = middle.saturating_sub(reach).max(1);
-        let last = (middle + reach).clamp(first, count - 1);
-        (first..=last).min_by_key(|i| (separator_len(*i), i.abs_diff(middle))).unwrap_or(first)
+        let near = first..=(middle + reach).clamp(first, count - 1);
+        let split = near
+            .map(|at| self.split_at(at, key))
+            .min_by_key(|split| (split.separator.len(), split.at.abs_diff(middle)))
+            .filter(|split| self.fits(split));
+        Ok(split.unwrap_or_else(|| self.split_at(middle, key)))
+    }
+
+    /// The division before entry `at`; before the first or after the last of a leaf, `key` is on the other side.
+    fn split_at(self, at: usize, key: &[u8]) -> Split<Vec<u8>> {
+        let separator = if self.is_inner() {
+            self.key(at)
+        } else {
+            let low = if at == 0 { key.to_vec() } else { self.key(at - 1) };
+            let high = if at == self.count() { key.to_vec() } else { self.key(at) };
+            shortest_separator(&low, &high)
+        };
+        Split { at, separator }
+    }
+
+    /// Whether both sides of a division fit their pages. Fences that are longer than before, or a prefix that is
+    /// shorter, can make a side that keeps most entries larger than the whole was.
+    fn fits(self, split: &Split<Vec<u8>>) -> bool {
+        let (lower, upper) = (self.lower(), self.upper());
+        let room = capacity(self.0.len());
+        self.used_between((&lower, Some(&split.separator)), 0..split.at) <= room
+            && self.used_between((&split.separator, upper.as_deref()), split.at..self.count()) <= room
+    }
+
+    /// How many bytes entries `range` would use between other fences.
+    fn used_between(self, (lower, upper): (&[u8], Option<&[u8]>), range: std::ops::Range<usize>) -> usize {
+        let greatest = if range.is_empty() { lower.to_vec() } else { self.greatest() };
+        let prefix = common_prefix(lower, upper.unwrap_or(&greatest));
+        let entry = |i: usize| {
+            let key =
+                if self.is_inner() && i == range.start { 0 } else { self.prefix_len() + self.suffix_len(i) };
+            SLOT + self.value_len() + key.saturating_sub(prefix)
+        };
+        lower.len() + upper.map_or(0, <[u8]>::len) + range.clone().map(entry).sum::<usize>()
+    }
+
+    /// The entry at which half of the bytes are reached; at least one entry lies before it.
+    fn middle(self) -> usize {
+        let total: usize = (0..self.count()).map(|i| SLOT + self.entry_len(i)).sum();
+        let mut before = 0;
+        let reached = (0..self.count()).find(|i| {
+            before += SLOT + self.entry_len(*i);
+            before * 2 >= total
+        });
+        reached.unwrap_or(0).max(1)
     }
 
     /// Rebuilds this node, a copy of one, as two. The pages' headers are the caller's.
@@ -331,7 +373,9 @@ impl Node<'_, [u8]> {
         fences: (&[u8], Option<&[u8]>),
         entries: std::ops::Range<usize>,
     ) -> Result<(), Damage> {
-        let mut node = NodeMut::init(page, self.shape(), fences.0, fences.1)?;
+        let greatest = entries.end.checked_sub(1).filter(|_| !entries.is_empty());
+        let greatest = greatest.map_or_else(|| fences.0.to_vec(), |last| self.key(last));
+        let mut node = NodeMut::init_for(page, self.shape(), fences, &greatest)?;
         node.inherit_marks(self)?;
         node.set_next(self.next())?;
         self.push_all(&mut node, entries)?;
@@ -351,7 +395,8 @@ impl Node<'_, [u8]> {
     /// Rebuilds this node and its right neighbour, copies both, as one. They must fit (see `used_with`).
     pub(in crate::btree) fn merge_into(self, right: Self, page: &mut [u8]) -> Result<(), Damage> {
         let (lower, upper) = (self.lower(), right.upper());
-        let mut node = NodeMut::init(page, self.shape(), &lower, upper.as_deref())?;
+        let greatest = if right.count() > 0 { right.greatest() } else { self.greatest() };
+        let mut node = NodeMut::init_for(page, self.shape(), (&lower, upper.as_deref()), &greatest)?;
         node.inherit_marks(self)?;
         node.inherit_marks(right)?;
         node.set_next(right.next())?;

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! 1. Keys order as bytes. Those of a node lie in `[lower, upper)`; the prefix that its fences share is that of
-//!    every key, so it is cut from the stored keys and lives only in the lower fence. No upper fence (a flag)
-//!    means unbounded, and no prefix.
+//!    every key, so it is cut from the stored keys and lives only in the lower fence. Without an upper fence (a
+//!    flag) the prefix is one that the lower fence shares with all keys present; a key that lacks it makes it
+//!    shorter. So the node where ascending keys arrive is as dense as the others.
 //! 2. A slot's *head* is the first four bytes of the cut key, big-endian and padded with zeros, so that heads
 //!    order as keys do wherever they differ. A search compares heads, and bytes only where heads tie.
 //! 3. Entry 0 of an inner node stands for the lower fence; its own key is stored empty. Child `i` holds the keys
@@ -252,15 +253,17 @@ impl<'a, P: PageBytes + ?Sized> Node<'a, P> {
         self.flag(BOUNDED)
     }
 
-    /// Whether entry `i` begins with `prefix`; past the end, whether the next leaf's first entry may.
+    /// Whether entry `i` of a leaf begins with `prefix`; past the end, whether the next leaf's first entry may.
     pub(super) fn goes_on(self, i: usize, prefix: &[u8]) -> bool {
-        let mut key = Vec::new();
         if i < self.count() {
-            self.key_into(i, &mut key);
-            return key.starts_with(prefix);
+            let cut = self.prefix_len().min(prefix.len());
+            let (shared, rest) = prefix.split_at(cut);
+            return self.0.compare(self.lower_at(), cut, shared).is_eq()
+                && self.0.compare(self.offset(i), self.suffix_len(i).min(rest.len()), rest).is_eq();
         }
-        // Keys with the prefix lie between it and, short of the fence, anything that does not begin with it.
-        self.upper_into(&mut key) && (key.starts_with(prefix) || key.as_slice() <= prefix)
+        // Some key at or above the fence begins with the prefix unless the fence is already above all that do.
+        let len = self.upper_len().min(prefix.len());
+        self.is_bounded() && self.0.compare(self.upper_at(), len, prefix).is_le()
     }
 
     /// What a purge compares to learn whether the leaf is as it saw it.
@@ -365,20 +368,43 @@ impl<'a, P: PageBytes + ?Sized> Node<'a, P> {
         self.count() * SLOT + (end - top).saturating_sub(waste)
     }
 
-    /// Whether another entry with a key of `key_len` bytes fits, after compaction if need be.
-    pub(super) fn has_room(self, key_len: usize) -> bool {
-        let need = SLOT + self.value_len() + key_len.saturating_sub(self.prefix_len());
-        self.used() + need <= capacity(self.0.size())
+    /// Entries whose keys are stored: all but the first of an inner node.
+    fn stored_keys(self) -> usize {
+        self.count().saturating_sub(usize::from(self.is_inner()))
+    }
+
+    /// How much of the prefix remains when `key` joins the node. All of it, but in an unbounded node.
+    pub(super) fn prefix_with(self, key: &[u8]) -> usize {
+        let prefix = self.prefix_len();
+        if self.is_bounded()
+            || self.0.compare(self.lower_at(), prefix, key.get(..prefix).unwrap_or(key)).is_eq()
+        {
+            return prefix;
+        }
+        common_prefix(&self.lower(), key).min(prefix)
+    }
+
+    /// Whether an entry with this key fits, after compaction if need be.
+    pub(super) fn has_room(self, key: &[u8]) -> bool {
+        let prefix = self.prefix_with(key);
+        let need = SLOT + self.value_len() + key.len().saturating_sub(prefix);
+        let growth = self.stored_keys() * (self.prefix_len() - prefix);
+        self.used() + growth + need <= capacity(self.0.size())
+    }
+
+    /// The greatest key of an entry; the lower fence if there is none.
+    fn greatest(self) -> Vec<u8> {
+        self.count().checked_sub(1).map_or_else(|| self.lower(), |last| self.key(last))
     }
 
     /// How many bytes this node and its right neighbour would use as one node.
     pub(super) fn used_with(self, right: Self) -> usize {
         let (lower, upper) = (self.lower(), right.upper());
-        let prefix = upper.as_deref().map_or(0, |upper| common_prefix(&lower, upper));
+        let greatest = if right.count() > 0 { right.greatest() } else { self.greatest() };
+        let prefix = common_prefix(&lower, upper.as_deref().unwrap_or(&greatest));
         let entries = |node: Self| -> usize {
-            let longer = node.prefix_len().saturating_sub(prefix);
-            let keys = node.count().saturating_sub(usize::from(node.is_inner()));
-            (0..node.count()).map(|i| SLOT + node.entry_len(i)).sum::<usize>() + keys * longer
+            let stored: usize = (0..node.count()).map(|i| SLOT + node.entry_len(i)).sum();
+            (stored + node.stored_keys() * node.prefix_len()).saturating_sub(node.stored_keys() * prefix)
         };
         // The right node's first separator, stored empty until now, becomes a whole key.
         let separator = if self.is_inner() { right.lower_len().saturating_sub(prefix) } else { 0 };
@@ -418,7 +444,8 @@ impl Node<'_, [u8]> {
                 )?;
             }
             None => {
-                verify(self.prefix_len() == 0 && self.upper_len() == 0, "an unbounded node has a prefix")?
+                let holds = self.prefix_len() <= self.lower_len() && self.upper_len() == 0;
+                verify(holds, "an unbounded node's prefix is not its lower fence's")?;
             }
         }
         let top = usize::try_from(self.0.u32(HEAP_TOP)).unwrap_or(usize::MAX);

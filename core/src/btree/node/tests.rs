@@ -125,7 +125,7 @@ fn unlike_long_keys_split_until_they_fit() {
     let mut page = leaf(size, &vec![1; longest], Some(&vec![250; longest]));
     assert!(insert(&mut page, &vec![100; longest]));
     for newcomer in [vec![50; longest], vec![150; longest]] {
-        assert!(!view(&page).has_room(longest));
+        assert!(!view(&page).has_room(&newcomer));
         let split = view(&page).choose_split(&newcomer).unwrap();
         let (mut left, mut right) = (vec![0; size], vec![0; size]);
         view(&page).split_into(&mut left, &mut right, &split).unwrap();
@@ -204,7 +204,7 @@ proptest! {
                     prop_assert_eq!(position.found, model.contains(&key));
                     prop_assert_eq!(position.at, model.range::<Vec<u8>, _>(..&key).count());
                     if !position.found {
-                        let room = view(&page).has_room(key.len());
+                        let room = view(&page).has_room(&key);
                         let done = NodeMut::new(&mut page).insert(position.at, &key, None).unwrap();
                         prop_assert_eq!(room, done);
                         if done {
@@ -216,7 +216,8 @@ proptest! {
                             view(&page).split_into(&mut left, &mut right, &split).unwrap();
                             view(&left).check().unwrap();
                             view(&right).check().unwrap();
-                            prop_assert_eq!(view(&left).used_with(view(&right)), view(&page).used());
+                            // Less if the prefix was shortened for a key that is gone.
+                            prop_assert!(view(&left).used_with(view(&right)) <= view(&page).used());
                             let mut above = model.split_off(&split.separator);
                             if split.separator <= key {
                                 std::mem::swap(&mut model, &mut above);
@@ -269,7 +270,7 @@ proptest! {
         }
         let node = view(&page);
         let _ = (node.search(&key), node.route(&key), node.check(), node.covers(&key), node.used_with(node));
-        let _ = (node.key(at), node.upper(), node.used(), node.has_room(key.len()));
+        let _ = (node.key(at), node.upper(), node.used(), node.has_room(&key));
         let (mut left, mut right) = (page.clone(), page.clone());
         if let Ok(split) = node.choose_split(&key) {
             let _ = node.split_into(&mut left, &mut right, &split);

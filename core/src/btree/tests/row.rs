@@ -24,7 +24,7 @@ fn pair<P: PageBytes + ?Sized>(leaf: &P, i: usize) -> (u64, u64) {
 }
 
 fn find<P: PageBytes + ?Sized>(leaf: &P, row: u64) -> Result<usize, usize> {
-    let at = (0..count(leaf)).find(|i| pair(leaf, *i).0 >= row).unwrap_or(count(leaf));
+    let at = (0..count(leaf)).find(|i| pair(leaf, *i).0 >= row).unwrap_or_else(|| count(leaf));
     if at < count(leaf) && pair(leaf, at).0 == row { Ok(at) } else { Err(at) }
 }
 

@@ -392,7 +392,7 @@ pub struct WindowDefinition {
     pub position: Position,
 }
 
-/// `ROWS | RANGE | GROUPS BETWEEN start AND end [EXCLUDE ..]`
+/// `ROWS | RANGE | GROUPS BETWEEN start AND end`
 #[derive(Clone, PartialEq, Debug)]
 pub struct WindowFrame {
     /// What bounds count.
@@ -401,8 +401,6 @@ pub struct WindowFrame {
     pub start: FrameBound,
     /// The last row; the current row if not given.
     pub end: FrameBound,
-    /// What is left out.
-    pub exclusion: FrameExclusion,
 }
 
 /// What the bounds of a frame count.
@@ -429,17 +427,4 @@ pub enum FrameBound {
     Following(Box<Expr>),
     /// `UNBOUNDED FOLLOWING`
     UnboundedFollowing,
-}
-
-/// What a frame leaves out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FrameExclusion {
-    /// Nothing.
-    NoOthers,
-    /// The current row.
-    CurrentRow,
-    /// The current row and its peers.
-    Group,
-    /// The peers, but not the current row.
-    Ties,
 }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! Statement
-//!   kind: StatementKind ── Query ── QueryBody ── Select ── TableRef, SelectItem
-//!   parameters              │                       └───── Expr (one struct: position + ExprKind)
-//!   range                   └── Insert, Update, Delete, CreateTable, Copy, Begin, ...
+//!   kind: StatementKind -- Query -- QueryBody -- Select -- TableRef, SelectItem
+//!   parameters              |                       +----- Expr (one struct: position + ExprKind)
+//!   range                   +-- Insert, Update, Delete, CreateTable, Copy, Begin, ...
 //! ```
 //!
 //! The tree follows PostgreSQL's own raw parse tree: special syntax that PostgreSQL's grammar turns into a
@@ -33,9 +33,8 @@ pub use ddl::{
 };
 pub use dml::{Assignment, Delete, Insert, InsertSource, OnConflict, Update};
 pub use expr::{
-    Argument, BinaryOperation, CaseBranch, CastSyntax, Expr, ExprKind, FrameBound, FrameExclusion,
-    FrameUnits, FunctionCall, IsTest, Literal, PatternKind, QuantifiedOperand, Quantifier, SessionValue,
-    WindowDefinition, WindowFrame,
+    Argument, BinaryOperation, CaseBranch, CastSyntax, Expr, ExprKind, FrameBound, FrameUnits, FunctionCall,
+    IsTest, Literal, PatternKind, QuantifiedOperand, Quantifier, SessionValue, WindowDefinition, WindowFrame,
 };
 pub use name::{Ident, ObjectName, Position};
 pub use query::{

@@ -29,9 +29,7 @@ impl<'a> LeafMut<'a> {
 
     /// Rewrites the leaf with another capacity; its rows and its compacted heap must fit.
     pub(in crate::table) fn reshape(&mut self, capacity: usize, dense: bool) -> Result<(), Damage> {
-        let source = self.page.to_vec();
-        let view = LeafView::new(&*source, self.layout)?;
-        rebuild(&view, 0..view.rows(), self.page, capacity, dense)
+        rebuild(self.page, self.layout, capacity, dense)
     }
 
     fn compact(&mut self) -> Result<(), Damage> {
@@ -200,29 +198,28 @@ impl<'a> LeafMut<'a> {
         Ok(())
     }
 
-    /// Fills slots with those of another leaf: from `start` on, or in a dense leaf each at the place of its row.
-    pub(super) fn copy_slots(
+    /// Makes slot `to`, which is beyond all that are there, a copy of another leaf's slot.
+    pub(super) fn place(
         &mut self,
+        to: usize,
+        row: RowId,
         source: &LeafView<'_, [u8]>,
-        slots: std::ops::Range<usize>,
-        start: usize,
+        from: usize,
     ) -> Result<(), Damage> {
-        let Header { capacity, dense, first, .. } = self.view()?.header;
-        for (index, from) in slots.enumerate() {
-            let row = source.row_id(from);
-            let to = if dense { row.0.wrapping_sub(first) as usize } else { start + index };
-            if !dense {
-                let at = self.layout.ids_at(capacity) + 8 * to;
-                let place = self.page.get_mut(at..at + 8).ok_or(Damage("a row id leaves its page"))?;
-                place.copy_from_slice(&row.0.to_le_bytes());
-            }
-            for column in 0..self.layout.columns() {
-                self.put(to, column, source.cell(from, column)?)?;
-            }
-            self.set_bit(USED, to, source.is_used(from))?;
-            self.set_alive(to, source.is_alive(from))?;
+        let Header { capacity, dense, .. } = self.view()?.header;
+        if to >= capacity {
+            return Err(Damage("a leaf has no slot for a row that should fit"));
         }
-        Ok(())
+        if !dense {
+            let at = self.layout.ids_at(capacity) + 8 * to;
+            self.page[at..at + 8].copy_from_slice(&row.0.to_le_bytes());
+        }
+        self.page[ROWS..ROWS + 2].copy_from_slice(&((to + 1) as u16).to_le_bytes());
+        for column in 0..self.layout.columns() {
+            self.put(to, column, source.cell(from, column)?)?;
+        }
+        self.set_bit(USED, to, source.is_used(from))?;
+        self.set_alive(to, source.is_alive(from))
     }
 
     /// Moves the slots from `slot` on up by one in every array.

@@ -1,13 +1,12 @@
 //! The shape of a leaf: how many rows it has places for, when it is rebuilt, split or merged.
 
 use super::{
-    CAPACITY, FIRST, FLAGS, HEAP_TOP, Header, INLINE, LeafLayout, LeafMut, LeafView, MAX_GAP, ROWS, SCHEMA,
+    CAPACITY, FIRST, FLAGS, HEAP_TOP, Header, INLINE, LeafLayout, LeafMut, LeafView, MAX_GAP, SCHEMA,
 };
 use crate::btree::{Damage, LEAF_BODY};
 use crate::codec::row::Cell;
 use crate::ids::RowId;
 use crate::types::{PhysicalType, Scalar};
-use std::ops::Range;
 
 /// What stands in the way of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,40 +81,66 @@ pub(in crate::table) fn make_room(
     }
     // The old strings stay until the change: they must fit the narrower leaf as well.
     if layout.fixed_end(rows, dense).saturating_add(needed.max(view.live_heap())) <= leaf.len() {
-        LeafMut::new(leaf, layout).reshape(rows, dense)?;
+        rebuild(leaf, layout, rows, dense)?;
         return Ok(Room::Fits);
     }
     Ok(Room::Full)
 }
 
-/// Writes some slots of `source` as the whole content of the leaf `target`, whose tree header stays.
+/// Rewrites a leaf with another capacity, and with its ids stored unless `dense`; its rows and heap must fit.
 pub(super) fn rebuild(
-    source: &LeafView<'_, [u8]>,
-    slots: Range<usize>,
-    target: &mut [u8],
+    leaf: &mut [u8],
+    layout: &LeafLayout,
     capacity: usize,
     dense: bool,
 ) -> Result<(), Damage> {
-    let layout = source.layout;
+    let source = leaf.to_vec();
+    let view = LeafView::new(&*source, layout)?;
+    let slots: Vec<usize> = (0..view.rows()).filter(|&slot| view.is_used(slot)).collect();
+    let ends = slots.first().zip(slots.last()).map(|(&a, &b)| (view.row_id(a).0, view.row_id(b).0));
+    let (first, span) = ends.map_or((view.header.first, 0), |(a, b)| (a, b.wrapping_sub(a) as usize));
+    let dense = dense && (slots.is_empty() || span < capacity);
+    write_rows(leaf, layout, view.schema(), first, capacity, dense, &[(&view, &slots)])
+}
+
+/// Makes a page a leaf of this shape that holds some slots of other leaves, ascending.
+fn write_rows(
+    target: &mut [u8],
+    layout: &LeafLayout,
+    schema: u32,
+    first: u64,
+    capacity: usize,
+    dense: bool,
+    sources: &[(&LeafView<'_, [u8]>, &[usize])],
+) -> Result<(), Damage> {
     let size = target.len();
-    let first = source.row_id(slots.start).0;
-    let last = if slots.is_empty() { first } else { source.row_id(slots.end - 1).0 };
-    let span = last.wrapping_sub(first) as usize;
-    let dense = dense && span < capacity;
-    if slots.len() > capacity || layout.fixed_end(capacity, dense) > size {
+    let count: usize = sources.iter().map(|(_, slots)| slots.len()).sum();
+    if count > capacity || layout.fixed_end(capacity, dense) > size {
         return Err(Damage("rows do not fit the leaf they should"));
     }
-    write_header(target, source.schema(), first, capacity, dense, size);
-    let rows = if slots.is_empty() {
-        0
-    } else if dense {
-        span + 1
-    } else {
-        slots.len()
-    };
-    target[ROWS..ROWS + 2].copy_from_slice(&(rows as u16).to_le_bytes());
+    write_header(target, schema, first, capacity, dense, size);
     let mut leaf = LeafMut::new(target, layout);
-    leaf.copy_slots(source, slots, 0)
+    let mut next = 0;
+    for (source, slots) in sources {
+        for &from in *slots {
+            let row = source.row_id(from);
+            let to = if dense { row.0.wrapping_sub(first) as usize } else { next };
+            leaf.place(to, row, source, from)?;
+            next = to + 1;
+        }
+    }
+    Ok(())
+}
+
+/// The capacity and density that suit `count` rows over `span` ids, with `heap` bytes of strings.
+fn shape_for(layout: &LeafLayout, size: usize, count: usize, span: usize, heap: usize) -> (usize, bool) {
+    let fits = |capacity: usize, dense| layout.fixed_end(capacity, dense).saturating_add(heap) <= size;
+    let slots = span.saturating_add(1);
+    let dense =
+        slots < size && fits(slots, true) && layout.fixed_end(slots, true) <= layout.fixed_end(count, false);
+    let needed = if dense { slots } else { count };
+    let roomy = layout.capacity_for(size, heap.div_ceil(needed.max(1)), dense);
+    (roomy.max(needed), dense)
 }
 
 /// Where to divide a leaf to make room for `incoming`. A row above all others gets a leaf for itself, so that
@@ -146,11 +171,16 @@ pub(in crate::table) fn split(
     let middle = view.find(separator).unwrap_or_else(|slot| slot);
     let heap = view.live_heap() / rows.max(1);
     for (target, slots, first) in [(left, 0..middle, view.row_id(0)), (right, middle..rows, separator)] {
-        if slots.is_empty() {
+        let slots: Vec<usize> = slots.filter(|&slot| view.is_used(slot)).collect();
+        let Some((&low, &high)) = slots.first().zip(slots.last()) else {
             init(target, layout, view.schema(), first, heap);
             continue;
-        }
-        refill(&view, slots, target)?;
+        };
+        let needed: usize = slots.iter().map(|&slot| slot_heap(&view, slot)).sum();
+        let span = view.row_id(high).0.wrapping_sub(view.row_id(low).0) as usize;
+        let (capacity, dense) = shape_for(layout, target.len(), slots.len(), span, needed);
+        let first = view.row_id(low).0;
+        write_rows(target, layout, view.schema(), first, capacity, dense, &[(&view, &slots)])?;
     }
     Ok(())
 }
@@ -160,7 +190,10 @@ pub(in crate::table) fn mergeable(left: &[u8], right: &[u8], layout: &LeafLayout
     let (Ok(left_view), Ok(right_view)) = (LeafView::new(left, layout), LeafView::new(right, layout)) else {
         return false;
     };
-    let fill = |view: &LeafView<'_, [u8]>| view.rows() * (layout.width + 9) + view.live_heap();
+    let fill = |view: &LeafView<'_, [u8]>| {
+        let used = (0..view.rows()).filter(|&slot| view.is_used(slot)).count();
+        used * (layout.width + 9) + view.live_heap()
+    };
     let (a, b, size) = (fill(&left_view), fill(&right_view), left.len());
     a.min(b) < size * 35 / 100 && a + b < size * 80 / 100
 }
@@ -168,33 +201,22 @@ pub(in crate::table) fn mergeable(left: &[u8], right: &[u8], layout: &LeafLayout
 /// Moves all rows of `right` to the end of `left`.
 pub(in crate::table) fn merge(left: &mut [u8], right: &[u8], layout: &LeafLayout) -> Result<(), Damage> {
     let source = left.to_vec();
-    let low = LeafView::new(&*source, layout)?;
-    let high = LeafView::new(right, layout)?;
-    let rows = low.rows() + high.rows();
-    if rows == 0 {
+    let views = [LeafView::new(&*source, layout)?, LeafView::new(right, layout)?];
+    let slots = views.map(|view| (0..view.rows()).filter(|&slot| view.is_used(slot)).collect::<Vec<_>>());
+    let count = slots[0].len() + slots[1].len();
+    let ids =
+        views.iter().zip(&slots).flat_map(|(view, slots)| slots.iter().map(|&slot| view.row_id(slot).0));
+    let (first, last) = ids.fold((u64::MAX, 0), |(first, last), id| (first.min(id), last.max(id)));
+    if count == 0 {
         return Ok(());
     }
-    let heap = (low.live_heap() + high.live_heap()).div_ceil(rows);
-    let first = if low.rows() > 0 { low.row_id(0) } else { high.row_id(0) };
-    let capacity = layout.capacity_for(left.len(), heap, false);
-    if capacity < rows {
+    let heap = views[0].live_heap() + views[1].live_heap();
+    let (capacity, dense) = shape_for(layout, left.len(), count, (last - first) as usize, heap);
+    if layout.fixed_end(capacity, dense).saturating_add(heap) > left.len() {
         return Err(Damage("two leaves to be merged do not fit one"));
     }
-    write_header(left, low.schema(), first.0, capacity, false, source.len());
-    left[ROWS..ROWS + 2].copy_from_slice(&(rows as u16).to_le_bytes());
-    let mut leaf = LeafMut::new(left, layout);
-    leaf.copy_slots(&low, 0..low.rows(), 0)?;
-    leaf.copy_slots(&high, 0..high.rows(), low.rows())
-}
-
-/// Rewrites a leaf with some slots of `source`, as densely as they allow.
-fn refill(source: &LeafView<'_, [u8]>, slots: Range<usize>, target: &mut [u8]) -> Result<(), Damage> {
-    let span = source.row_id(slots.end - 1).0.wrapping_sub(source.row_id(slots.start).0);
-    let dense = span < slots.len() as u64 + MAX_GAP;
-    let needed: usize = slots.clone().map(|slot| slot_heap(source, slot)).sum();
-    let count = if dense { span as usize + 1 } else { slots.len() };
-    let capacity = source.layout.capacity_for(target.len(), needed.div_ceil(slots.len()), dense).max(count);
-    rebuild(source, slots, target, capacity, dense)
+    let sources = [(&views[0], &*slots[0]), (&views[1], &*slots[1])];
+    write_rows(left, layout, views[0].schema(), first, capacity, dense, &sources)
 }
 
 fn slot_heap(view: &LeafView<'_, [u8]>, slot: usize) -> usize {

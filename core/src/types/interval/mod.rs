@@ -1,8 +1,12 @@
 //! `interval`: months, days and microseconds kept apart, because a month has no fixed number of days and a day no
 //! fixed number of hours.
 //!
+//! ```text
+//! | months i32 | days i32 | microseconds i64 |      16 bytes, each part signed for itself
+//! ```
 //! Fractions cascade down when an interval is read or multiplied, half a month becoming 15 days, and never up,
-//! except through [`Interval::justify_hours`] and its kin.
+//! except through [`Interval::justify_hours`] and its kin. Intervals compare by their span, a month counted as 30
+//! days and a day as 24 hours, so that different intervals can be equal.
 
 mod decode;
 
