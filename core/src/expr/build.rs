@@ -2,7 +2,7 @@
 
 use super::resolve::{common_type, comparison_type, exact_numeric, resolve_function, resolve_operator};
 use super::{CompareOp, Expr, Extremum, IsTest, PatternKind, Volatility};
-use crate::error::{DataError, Error, Result, StatementError};
+use crate::error::{DataError, Result, StatementError};
 use crate::types::{CastContext, DataType, TimeContext, Value, cast_context};
 
 impl Expr {
@@ -43,6 +43,14 @@ impl Expr {
     /// 42846 if there is no such cast in this context, or 42804 in an assignment; those of the literal's text.
     pub fn cast(self, to: DataType, context: CastContext) -> Result<Self> {
         let from = self.data_type();
+        match (from, to) {
+            // The scale stays what it is; an integer has none, and is faster so.
+            (DataType::Numeric { .. }, DataType::AnyNumeric) => return Ok(self),
+            (DataType::SmallInt | DataType::Integer | DataType::BigInt, DataType::AnyNumeric) => {
+                return self.coerce(exact_numeric(&from));
+            }
+            _ => {}
+        }
         match cast_context(&from, &to) {
             Some(least) if least <= context => self.cast_unchecked(to, context),
             _ => Err(DataError::CannotCast { from: from.name(), to: to.name() }.into()),
@@ -55,11 +63,6 @@ impl Expr {
         if from == to || is_relabel(&from, &to) {
             return Ok(self);
         }
-        // An integer as numeric is one without digits behind the point, which is faster.
-        let (to, context) = match (to, exact_numeric(&from)) {
-            (DataType::AnyNumeric, exact @ DataType::Numeric { .. }) => (exact, CastContext::Implicit),
-            _ => (to, context),
-        };
         match self {
             Self::Constant { value, ty }
                 if ty == DataType::Unknown || cast_volatility(&ty, &to) == Volatility::Immutable =>
@@ -105,7 +108,7 @@ impl Expr {
             }
             return Err(StatementError::UndefinedOperator { operation: name.to_owned() }.into());
         }
-        let types = narrow_types(&operands);
+        let types: Vec<_> = operands.iter().map(Self::data_type).collect();
         let resolved = resolve_operator(name, &types)?;
         Self::apply(resolved.function, operands, &resolved.arguments)
     }
@@ -115,7 +118,7 @@ impl Expr {
     /// # Errors
     /// 42883, 42725 if no function or no single one fits; those of a literal's text.
     pub fn call(name: &str, mut arguments: Vec<Self>) -> Result<Self> {
-        let types = narrow_types(&arguments);
+        let types: Vec<_> = arguments.iter().map(Self::data_type).collect();
         match resolve_function(name, &types) {
             Ok(resolved) => Self::apply(resolved.function, arguments, &resolved.arguments),
             Err(error) => {
@@ -133,11 +136,24 @@ impl Expr {
 
     /// A call of `function`, whose arguments become `types`.
     fn apply(function: &'static super::Function, arguments: Vec<Self>, types: &[DataType]) -> Result<Self> {
-        let arguments = arguments.into_iter().zip(types).map(|(argument, ty)| argument.coerce(*ty));
-        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        let arguments = Self::coerce_all_to(arguments, types)?;
         let types: Vec<_> = arguments.iter().map(Self::data_type).collect();
         let ty = function.result_type(&types);
         Ok(Self::Call { function, arguments, ty })
+    }
+
+    /// Arguments cast to the types that a resolved call has for them. A constant decimal gets as few digits as it
+    /// needs, so that the result has no more than it can use.
+    pub(super) fn coerce_all_to(arguments: Vec<Self>, types: &[DataType]) -> Result<Vec<Self>> {
+        let coerce = |(argument, ty): (Self, &DataType)| {
+            Ok(match argument.coerce(*ty)? {
+                Self::Constant { value: value @ Value::Numeric(_), ty: DataType::Numeric { .. } } => {
+                    Self::literal(value)
+                }
+                other => other,
+            })
+        };
+        arguments.into_iter().zip(types).map(coerce).collect()
     }
 
     /// `left operator right`.
@@ -388,11 +404,6 @@ fn literal_context(ty: &DataType, context: CastContext) -> CastContext {
     if *ty == DataType::Unknown { context.max(CastContext::Assignment) } else { context }
 }
 
-/// The types of operands; a constant integer among decimals has only as many digits as it needs.
-fn narrow_types(operands: &[Expr]) -> Vec<DataType> {
-    operands.iter().map(Expr::data_type).collect()
-}
-
 fn like_operator(name: &str) -> Option<(PatternKind, bool)> {
     Some(match name {
         "~~" => (PatternKind::Like, false),
@@ -424,9 +435,4 @@ fn type_named(name: &str) -> Option<DataType> {
         "uuid" => DataType::Uuid,
         _ => return None,
     })
-}
-
-/// The error of an operand without a type in a place that needs one.
-pub fn indeterminate_parameter(number: usize) -> Error {
-    StatementError::IndeterminateParameter { number }.into()
 }

@@ -65,7 +65,7 @@ pub enum Expr {
     /// A parameter of the statement.
     Parameter {
         /// Its number from 1.
-        number: usize,
+        number: u32,
         /// Its type.
         ty: DataType,
     },
@@ -316,7 +316,8 @@ impl Expr {
     /// The type a client is told, and a table made from the query gets: computed results have no modifiers.
     pub fn declared_type(&self) -> DataType {
         match self {
-            Self::Column { ty, .. } | Self::OuterColumn { ty, .. } | Self::Cast { to: ty, .. } => *ty,
+            Self::Column { ty, .. } | Self::OuterColumn { ty, .. } => *ty,
+            Self::Cast { to, context, .. } if *context != CastContext::Implicit => *to,
             Self::Case { ty, .. } | Self::Coalesce { ty, .. } | Self::Extremum { ty, .. } => {
                 let mut declared = self.results().map(Self::declared_type);
                 let first = declared.next();

@@ -2,9 +2,9 @@
 //! narrowed by the number of exact arguments, then by preferred types, then by what the literals of unknown type
 //! could be.
 
-use super::functions::{aggregates_named, named, operators_named};
+use super::aggregate::{self, Aggregate};
+use super::functions::{named, operators_named};
 use super::{CompareOp, Function, Kind, Operand};
-use super::aggregate::Aggregate;
 use crate::error::{Error, Result, StatementError};
 use crate::types::{CastContext, DataType, TypeCategory, cast_context};
 
@@ -143,7 +143,7 @@ pub fn function_exists(name: &str) -> bool {
 
 /// Whether an aggregate has this name.
 pub fn is_aggregate(name: &str) -> bool {
-    aggregates_named(name).next().is_some()
+    aggregate::named(name).next().is_some()
 }
 
 /// The aggregate `name` for arguments of these types; `count(*)` has none.
@@ -151,7 +151,7 @@ pub fn is_aggregate(name: &str) -> bool {
 /// # Errors
 /// 42883 if there is none, 42725 if there are several and none is best.
 pub fn resolve_aggregate(name: &str, types: &[DataType]) -> Result<Resolved<&'static Aggregate>> {
-    let overloads: Vec<_> = aggregates_named(name).collect();
+    let overloads: Vec<_> = aggregate::named(name).collect();
     match select(&overloads, types) {
         Choice::One(function) => Ok(Resolved { function, arguments: targets(&function, types) }),
         Choice::None => Err(no_function(name, types)),
@@ -382,7 +382,7 @@ fn operation(name: &str, types: &[DataType]) -> String {
     }
 }
 
-fn no_operator(name: &str, types: &[DataType]) -> Error {
+pub(super) fn no_operator(name: &str, types: &[DataType]) -> Error {
     let hint = match types.len() {
         1 => "No operator matches the given name and argument type. You might need to add an explicit type cast.",
         _ => "No operator matches the given name and argument types. You might need to add explicit type casts.",

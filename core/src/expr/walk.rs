@@ -155,7 +155,7 @@ impl Expr {
     /// 54001 over [`MAX_DEPTH`].
     pub fn check_depth(&self) -> Result<()> {
         if self.depth() > MAX_DEPTH {
-            return Err(StatementError::ExpressionTooDeep { limit: MAX_DEPTH }.into());
+            return Err(StatementError::TooDeep.into());
         }
         Ok(())
     }
