@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod codec;
 pub mod engine;
 pub mod error;
+pub mod expr;
 pub mod ids;
 pub mod memory;
 pub mod pager;

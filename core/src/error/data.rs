@@ -164,6 +164,18 @@ pub enum DataError {
     /// Half a byte at the end.
     #[error("invalid hexadecimal data: odd number of digits")]
     OddHexDigits,
+    /// An escape of LIKE that is more than a character.
+    #[error("invalid escape string")]
+    InvalidEscape,
+    /// A pattern that ends where a character must follow.
+    #[error("LIKE pattern must not end with escape character")]
+    PatternEndsWithEscape,
+    /// A regular expression that is none.
+    #[error("invalid regular expression: {reason}")]
+    InvalidRegularExpression {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A value stored or compared as a type it does not have.
     #[error("expected a value of type {expected} but got one of type {found}")]
     TypeMismatch {
@@ -207,6 +219,8 @@ impl DataError {
             Self::StringTooLong { .. } => SqlState::STRING_DATA_RIGHT_TRUNCATION,
             Self::CannotCast { .. } => SqlState::CANNOT_COERCE,
             Self::InvalidText { .. } | Self::InvalidBytea => SqlState::INVALID_TEXT_REPRESENTATION,
+            Self::InvalidEscape | Self::PatternEndsWithEscape => SqlState::INVALID_ESCAPE_SEQUENCE,
+            Self::InvalidRegularExpression { .. } => SqlState::INVALID_REGULAR_EXPRESSION,
             Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }
     }
