@@ -1,0 +1,224 @@
+//! Walking plans: inputs, output columns, and the columns a plan reads from around it.
+
+use super::logical::{ColumnId, Computed, JoinKind, LogicalPlan};
+use crate::expr::Expr;
+use std::collections::BTreeSet;
+
+impl LogicalPlan {
+    /// A plan with one row and no columns.
+    pub fn one_row() -> Self {
+        Self::Values(super::logical::Values { columns: Vec::new(), rows: vec![Vec::new()] })
+    }
+
+    /// The columns of its rows, in order.
+    pub fn columns(&self) -> Vec<ColumnId> {
+        let ids = |computed: &[Computed]| computed.iter().map(|column| column.id).collect();
+        match self {
+            Self::Scan(scan) => scan.columns.iter().map(|&(_, id)| id).chain(scan.row_id).collect(),
+            Self::Values(values) => values.columns.clone(),
+            Self::Series(series) => std::iter::once(series.column).chain(series.ordinality).collect(),
+            Self::Filter(filter) => filter.input.columns(),
+            Self::Project(project) => ids(&project.columns),
+            Self::Aggregate(aggregate) => {
+                let mut columns: Vec<ColumnId> = ids(&aggregate.keys);
+                columns.extend(aggregate.aggregates.iter().map(|aggregate| aggregate.id));
+                columns
+            }
+            Self::Distinct(distinct) => distinct.input.columns(),
+            Self::Sort(sort) => sort.input.columns(),
+            Self::Limit(limit) => limit.input.columns(),
+            Self::Join(join) => {
+                let mut columns = join.left.columns();
+                match &join.kind {
+                    JoinKind::Semi | JoinKind::Anti => {}
+                    JoinKind::Mark { column, .. } => columns.push(*column),
+                    JoinKind::Inner
+                    | JoinKind::Left
+                    | JoinKind::Right
+                    | JoinKind::Full
+                    | JoinKind::Single => columns.extend(join.right.columns()),
+                }
+                columns
+            }
+            Self::SetOperation(operation) => operation.columns.clone(),
+            Self::With(with) => with.body.columns(),
+            Self::CteScan(scan) => scan.columns.iter().map(|&(_, id)| id).collect(),
+            Self::Lock(lock) => lock.input.columns(),
+            Self::Insert(insert) => insert.output.clone(),
+            Self::Update(update) => update.output.iter().copied().chain(update.source.columns()).collect(),
+            Self::Delete(delete) => delete.source.columns(),
+        }
+    }
+
+    /// Its inputs, from left to right.
+    pub fn inputs(&self) -> Vec<&Self> {
+        match self {
+            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::CteScan(_) => Vec::new(),
+            Self::Filter(node) => vec![&*node.input],
+            Self::Project(node) => vec![&*node.input],
+            Self::Aggregate(node) => vec![&*node.input],
+            Self::Distinct(node) => vec![&*node.input],
+            Self::Sort(node) => vec![&*node.input],
+            Self::Limit(node) => vec![&*node.input],
+            Self::Lock(node) => vec![&*node.input],
+            Self::Join(node) => vec![&node.left, &node.right],
+            Self::SetOperation(node) => node.inputs.iter().map(|input| &input.plan).collect(),
+            Self::With(node) => vec![&node.definition, &node.body],
+            Self::Insert(node) => vec![&node.source],
+            Self::Update(node) => vec![&node.source],
+            Self::Delete(node) => vec![&node.source],
+        }
+    }
+
+    /// Its inputs, from left to right, to be changed.
+    pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Scan(_) | Self::Values(_) | Self::Series(_) | Self::CteScan(_) => Vec::new(),
+            Self::Filter(node) => vec![&mut *node.input],
+            Self::Project(node) => vec![&mut *node.input],
+            Self::Aggregate(node) => vec![&mut *node.input],
+            Self::Distinct(node) => vec![&mut *node.input],
+            Self::Sort(node) => vec![&mut *node.input],
+            Self::Limit(node) => vec![&mut *node.input],
+            Self::Lock(node) => vec![&mut *node.input],
+            Self::Join(node) => vec![&mut node.left, &mut node.right],
+            Self::SetOperation(node) => node.inputs.iter_mut().map(|input| &mut input.plan).collect(),
+            Self::With(node) => vec![&mut node.definition, &mut node.body],
+            Self::Insert(node) => vec![&mut node.source],
+            Self::Update(node) => vec![&mut node.source],
+            Self::Delete(node) => vec![&mut node.source],
+        }
+    }
+}
+
+impl LogicalPlan {
+    /// Visits the expressions of this node, not those of its inputs.
+    pub fn for_each_expr<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match self {
+            Self::Scan(_) | Self::CteScan(_) | Self::Lock(_) | Self::SetOperation(_) | Self::With(_) => {}
+            Self::Delete(_) => {}
+            Self::Values(node) => node.rows.iter().flatten().for_each(visit),
+            Self::Series(node) => [&node.start, &node.stop, &node.step].into_iter().for_each(visit),
+            Self::Filter(node) => node.conditions.iter().for_each(visit),
+            Self::Project(node) => node.columns.iter().for_each(|column| visit(&column.expr)),
+            Self::Aggregate(node) => {
+                node.keys.iter().for_each(|key| visit(&key.expr));
+                node.aggregates.iter().for_each(|aggregate| aggregate.call.for_each_expr(visit));
+            }
+            Self::Distinct(node) => node.on.iter().flatten().for_each(visit),
+            Self::Sort(node) => node.keys.iter().for_each(|key| visit(&key.expr)),
+            Self::Limit(node) => {
+                node.limit.iter().chain(&node.offset).for_each(&mut *visit);
+                node.ties.iter().flatten().for_each(|key| visit(&key.expr));
+            }
+            Self::Join(node) => {
+                node.conditions.iter().for_each(&mut *visit);
+                if let JoinKind::Mark { test, .. } = &node.kind {
+                    test.iter().for_each(visit);
+                }
+            }
+            Self::Insert(node) => {
+                node.checks.iter().for_each(|check| visit(&check.condition));
+                for update in node.on_conflict.iter().filter_map(|conflict| conflict.update.as_ref()) {
+                    update.assignments.iter().for_each(|(_, value)| visit(value));
+                    update.conditions.iter().for_each(&mut *visit);
+                }
+            }
+            Self::Update(node) => {
+                node.assignments.iter().for_each(|(_, value)| visit(value));
+                node.checks.iter().for_each(|check| visit(&check.condition));
+            }
+        }
+    }
+
+    /// Visits the expressions of this node, not those of its inputs, to change them.
+    pub fn for_each_expr_mut(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
+        match self {
+            Self::Scan(_) | Self::CteScan(_) | Self::Lock(_) | Self::SetOperation(_) | Self::With(_) => {}
+            Self::Delete(_) => {}
+            Self::Values(node) => node.rows.iter_mut().flatten().for_each(visit),
+            Self::Series(node) => {
+                [&mut node.start, &mut node.stop, &mut node.step].into_iter().for_each(visit);
+            }
+            Self::Filter(node) => node.conditions.iter_mut().for_each(visit),
+            Self::Project(node) => node.columns.iter_mut().for_each(|column| visit(&mut column.expr)),
+            Self::Aggregate(node) => {
+                node.keys.iter_mut().for_each(|key| visit(&mut key.expr));
+                node.aggregates.iter_mut().for_each(|aggregate| aggregate.call.for_each_expr_mut(visit));
+            }
+            Self::Distinct(node) => node.on.iter_mut().flatten().for_each(visit),
+            Self::Sort(node) => node.keys.iter_mut().for_each(|key| visit(&mut key.expr)),
+            Self::Limit(node) => {
+                node.limit.iter_mut().chain(&mut node.offset).for_each(&mut *visit);
+                node.ties.iter_mut().flatten().for_each(|key| visit(&mut key.expr));
+            }
+            Self::Join(node) => {
+                node.conditions.iter_mut().for_each(&mut *visit);
+                if let JoinKind::Mark { test, .. } = &mut node.kind {
+                    test.iter_mut().for_each(visit);
+                }
+            }
+            Self::Insert(node) => {
+                node.checks.iter_mut().for_each(|check| visit(&mut check.condition));
+                for update in node.on_conflict.iter_mut().filter_map(|conflict| conflict.update.as_mut()) {
+                    update.assignments.iter_mut().for_each(|(_, value)| visit(value));
+                    update.conditions.iter_mut().for_each(&mut *visit);
+                }
+            }
+            Self::Update(node) => {
+                node.assignments.iter_mut().for_each(|(_, value)| visit(value));
+                node.checks.iter_mut().for_each(|check| visit(&mut check.condition));
+            }
+        }
+    }
+
+    /// The columns that expressions anywhere in the plan read and no node in it makes.
+    pub fn outer_columns(&self) -> BTreeSet<ColumnId> {
+        let (mut read, mut made) = (BTreeSet::new(), BTreeSet::new());
+        self.collect(&mut read, &mut made);
+        read.difference(&made).copied().collect()
+    }
+
+    /// Whether the plan reads a column it does not make, so that it cannot be computed by itself.
+    pub fn is_correlated(&self) -> bool {
+        !self.outer_columns().is_empty()
+    }
+
+    /// Changes every reading of a column, in all expressions of the plan.
+    pub fn rewrite_exprs(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
+        self.for_each_expr_mut(&mut |expr| expr.rewrite(visit));
+        for input in self.inputs_mut() {
+            input.rewrite_exprs(visit);
+        }
+    }
+
+    fn collect(&self, read: &mut BTreeSet<ColumnId>, made: &mut BTreeSet<ColumnId>) {
+        self.for_each_expr(&mut |expr| read.extend(expr.columns().into_iter().map(ColumnId::of_index)));
+        match self {
+            Self::Insert(node) => {
+                made.extend(&node.output);
+                let updates = node.on_conflict.iter().filter_map(|conflict| conflict.update.as_ref());
+                made.extend(updates.flat_map(|update| update.existing.iter()));
+            }
+            Self::Update(node) => made.extend(&node.output),
+            Self::Scan(_)
+            | Self::Values(_)
+            | Self::Series(_)
+            | Self::Project(_)
+            | Self::Aggregate(_)
+            | Self::SetOperation(_)
+            | Self::CteScan(_)
+            | Self::Join(_) => made.extend(self.columns()),
+            Self::Filter(_)
+            | Self::Distinct(_)
+            | Self::Sort(_)
+            | Self::Limit(_)
+            | Self::With(_)
+            | Self::Lock(_)
+            | Self::Delete(_) => {}
+        }
+        for input in self.inputs() {
+            input.collect(read, made);
+        }
+    }
+}
