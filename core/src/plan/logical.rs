@@ -25,7 +25,7 @@
 
 use crate::catalog::TableEntry;
 use crate::expr::Expr;
-use crate::expr::aggregate::AggregateCall;
+use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::ids::ObjectId;
 use crate::types::DataType;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Column {
     pub ty: DataType,
     /// Its type as a client is told.
     pub declared: DataType,
+    /// The table and the column of it that it passes on unchanged.
+    pub origin: Option<(ObjectId, u16)>,
 }
 
 /// The columns of a statement, by id.
@@ -73,6 +75,7 @@ impl Columns {
             relation: None,
             ty: expr.data_type(),
             declared: expr.declared_type(),
+            origin: None,
         })
     }
 
@@ -85,6 +88,13 @@ impl Columns {
     pub fn add_cte(&mut self) -> CteId {
         self.ctes += 1;
         CteId(self.ctes)
+    }
+
+    /// Gives a column whose type was not known its type.
+    pub fn set_type(&mut self, id: ColumnId, ty: DataType) {
+        let column = &mut self.columns[id.index()];
+        column.ty = ty;
+        column.declared = ty;
     }
 
     /// What is known about a column.
@@ -255,17 +265,6 @@ pub struct Sort {
     pub input: Box<LogicalPlan>,
     /// From the most significant to the least.
     pub keys: Vec<SortKey>,
-}
-
-/// A key of an order.
-#[derive(Clone, PartialEq, Debug)]
-pub struct SortKey {
-    /// What is compared.
-    pub expr: Expr,
-    /// From high to low.
-    pub descending: bool,
-    /// NULLs come first.
-    pub nulls_first: bool,
 }
 
 /// Some of the first rows.

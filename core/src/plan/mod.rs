@@ -6,3 +6,5 @@
 pub mod display;
 pub mod logical;
 mod walk;
+
+pub use walk::{for_each_argument, for_each_argument_mut};
