@@ -6,15 +6,16 @@
 #![deny(unsafe_code)]
 
 pub mod btree;
+pub mod catalog;
 pub mod checkpoint;
 pub mod codec;
 pub mod engine;
 pub mod error;
-pub mod expr;
 pub mod ids;
 pub mod memory;
 pub mod pager;
 pub mod parser;
+pub mod plan;
 pub mod sqlstate;
 pub(crate) mod sync;
 pub mod table;

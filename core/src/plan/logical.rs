@@ -25,7 +25,11 @@
 
 use crate::catalog::TableEntry;
 use crate::expr::Expr;
+<<<<<<< HEAD
 use crate::expr::aggregate::AggregateCall;
+=======
+use crate::expr::aggregate::{AggregateCall, SortKey};
+>>>>>>> binder
 use crate::ids::ObjectId;
 use crate::types::DataType;
 use std::sync::Arc;
@@ -49,6 +53,11 @@ pub struct Column {
     pub ty: DataType,
     /// Its type as a client is told.
     pub declared: DataType,
+<<<<<<< HEAD
+=======
+    /// The table and the column of it that it passes on unchanged.
+    pub origin: Option<(ObjectId, u16)>,
+>>>>>>> binder
 }
 
 /// The columns of a statement, by id.
@@ -73,6 +82,10 @@ impl Columns {
             relation: None,
             ty: expr.data_type(),
             declared: expr.declared_type(),
+<<<<<<< HEAD
+=======
+            origin: None,
+>>>>>>> binder
         })
     }
 
@@ -87,6 +100,16 @@ impl Columns {
         CteId(self.ctes)
     }
 
+<<<<<<< HEAD
+=======
+    /// Gives a column whose type was not known its type.
+    pub fn set_type(&mut self, id: ColumnId, ty: DataType) {
+        let column = &mut self.columns[id.index()];
+        column.ty = ty;
+        column.declared = ty;
+    }
+
+>>>>>>> binder
     /// What is known about a column.
     pub fn get(&self, id: ColumnId) -> &Column {
         &self.columns[id.index()]
@@ -257,6 +280,7 @@ pub struct Sort {
     pub keys: Vec<SortKey>,
 }
 
+<<<<<<< HEAD
 /// A key of an order.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SortKey {
@@ -268,6 +292,8 @@ pub struct SortKey {
     pub nulls_first: bool,
 }
 
+=======
+>>>>>>> binder
 /// Some of the first rows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Limit {

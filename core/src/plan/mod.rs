@@ -1,8 +1,8 @@
-//! Plans of queries: what is asked for ([`logical`]) and how it is printed.
+//! Plans of queries: what is asked for ([`logical`]) and how it is done ([`physical`]).
 //!
 //! The binder makes a [`LogicalPlan`](logical::LogicalPlan), the optimizer rewrites it until nothing in it needs a
-//! row of another plan, and the executor's plan is made from the result.
+//! row of another plan, and makes a [`PhysicalPlan`](physical::PhysicalPlan) of the result, which the executor runs.
 
-pub mod display;
 pub mod logical;
+pub mod physical;
 mod walk;

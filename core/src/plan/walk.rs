@@ -2,6 +2,7 @@
 
 use super::logical::{ColumnId, Computed, JoinKind, LogicalPlan};
 use crate::expr::Expr;
+use crate::expr::aggregate::AggregateCall;
 use std::collections::BTreeSet;
 
 impl LogicalPlan {
@@ -103,7 +104,7 @@ impl LogicalPlan {
             Self::Project(node) => node.columns.iter().for_each(|column| visit(&column.expr)),
             Self::Aggregate(node) => {
                 node.keys.iter().for_each(|key| visit(&key.expr));
-                node.aggregates.iter().for_each(|aggregate| aggregate.call.for_each_expr(visit));
+                node.aggregates.iter().for_each(|aggregate| for_each_argument(&aggregate.call, visit));
             }
             Self::Distinct(node) => node.on.iter().flatten().for_each(visit),
             Self::Sort(node) => node.keys.iter().for_each(|key| visit(&key.expr)),
@@ -144,7 +145,7 @@ impl LogicalPlan {
             Self::Project(node) => node.columns.iter_mut().for_each(|column| visit(&mut column.expr)),
             Self::Aggregate(node) => {
                 node.keys.iter_mut().for_each(|key| visit(&mut key.expr));
-                node.aggregates.iter_mut().for_each(|aggregate| aggregate.call.for_each_expr_mut(visit));
+                node.aggregates.iter_mut().for_each(|aggregate| for_each_argument_mut(&mut aggregate.call, visit));
             }
             Self::Distinct(node) => node.on.iter_mut().flatten().for_each(visit),
             Self::Sort(node) => node.keys.iter_mut().for_each(|key| visit(&mut key.expr)),
@@ -221,4 +222,18 @@ impl LogicalPlan {
             input.collect(read, made);
         }
     }
+}
+
+/// Visits the expressions of an aggregate: arguments, order, filter.
+pub fn for_each_argument<'a>(call: &'a AggregateCall, visit: &mut dyn FnMut(&'a Expr)) {
+    call.arguments.iter().for_each(&mut *visit);
+    call.order_by.iter().for_each(|key| visit(&key.expr));
+    call.filter.iter().for_each(visit);
+}
+
+/// Visits the expressions of an aggregate, to change them.
+pub fn for_each_argument_mut(call: &mut AggregateCall, visit: &mut dyn FnMut(&mut Expr)) {
+    call.arguments.iter_mut().for_each(&mut *visit);
+    call.order_by.iter_mut().for_each(|key| visit(&mut key.expr));
+    call.filter.iter_mut().for_each(visit);
 }

@@ -2,7 +2,8 @@
 
 use super::{Bounds, JoinType, PhysicalNode, PhysicalPlan, TableName};
 use crate::expr::Expr;
-use crate::plan::logical::{LockWait, SortKey};
+use crate::expr::aggregate::SortKey;
+use crate::plan::logical::LockWait;
 use std::fmt::Write;
 
 /// Adds to the line of the node with a number, and adds lines below it.

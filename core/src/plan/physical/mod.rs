@@ -18,9 +18,9 @@
 
 mod display;
 
-use super::logical::{Check, CteId, LockWait, RowLock, SortKey};
+use super::logical::{Check, CteId, LockWait, RowLock};
 use crate::expr::Expr;
-use crate::expr::aggregate::AggregateCall;
+use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::ids::ObjectId;
 use crate::types::DataType;
 use std::sync::Arc;
