@@ -11,6 +11,8 @@ pub mod checkpoint;
 pub mod codec;
 pub mod engine;
 pub mod error;
+pub mod executor;
+pub mod expr;
 pub mod ids;
 pub mod memory;
 pub mod pager;

@@ -25,6 +25,54 @@ pub enum DataError {
         /// Its table.
         relation: String,
     },
+    /// A row that a check constraint refuses.
+    #[error("new row for relation \"{relation}\" violates check constraint \"{constraint}\"")]
+    CheckViolation {
+        /// The table.
+        relation: String,
+        /// The constraint.
+        constraint: String,
+    },
+    /// A scalar subquery with two rows.
+    #[error("more than one row returned by a subquery used as an expression")]
+    MoreThanOneRow,
+    /// A row that INSERT would change twice.
+    #[error("ON CONFLICT DO UPDATE command cannot affect row a second time")]
+    ConflictTwice,
+    /// A negative number of rows.
+    #[error("LIMIT must not be negative")]
+    NegativeLimit,
+    /// A negative number of rows.
+    #[error("OFFSET must not be negative")]
+    NegativeOffset,
+    /// A series that stands still.
+    #[error("step size cannot equal zero")]
+    ZeroStep,
+    /// A line of a file with too few fields.
+    #[error("missing data for column \"{column}\"")]
+    CopyMissingData {
+        /// The first column without a field.
+        column: String,
+    },
+    /// A line of a file with too many fields.
+    #[error("extra data after last expected column")]
+    CopyExtraData,
+    /// A quoted field without an end.
+    #[error("unterminated CSV quoted field")]
+    CopyUnterminatedQuote,
+    /// A first line that does not name the columns.
+    #[error("column name mismatch in header line field {field}: got \"{found}\", expected \"{expected}\"")]
+    CopyHeaderMismatch {
+        /// From 1.
+        field: usize,
+        /// In the file.
+        found: String,
+        /// The column.
+        expected: String,
+    },
+    /// A file that is not UTF-8.
+    #[error("invalid byte sequence for encoding \"UTF8\"")]
+    CopyInvalidEncoding,
     /// A result outside its type.
     #[error("{ty} out of range")]
     OutOfRange {
@@ -196,6 +244,16 @@ impl DataError {
         match self {
             Self::UniqueViolation { .. } | Self::DuplicateKeys { .. } => SqlState::UNIQUE_VIOLATION,
             Self::NotNullViolation { .. } => SqlState::NOT_NULL_VIOLATION,
+            Self::CheckViolation { .. } => SqlState::CHECK_VIOLATION,
+            Self::MoreThanOneRow | Self::ConflictTwice => SqlState::CARDINALITY_VIOLATION,
+            Self::NegativeLimit => SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE,
+            Self::NegativeOffset => SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE,
+            Self::ZeroStep => SqlState::INVALID_PARAMETER_VALUE,
+            Self::CopyMissingData { .. }
+            | Self::CopyExtraData
+            | Self::CopyUnterminatedQuote
+            | Self::CopyHeaderMismatch { .. } => SqlState::BAD_COPY_FILE_FORMAT,
+            Self::CopyInvalidEncoding => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
             Self::OutOfRange { .. }
             | Self::TextOutOfRange { .. }
             | Self::NumberOutOfRange { .. }

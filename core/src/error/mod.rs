@@ -58,14 +58,15 @@ struct Inner {
     position: Option<u32>,
     detail: Option<String>,
     hint: Option<String>,
+    context: Option<String>,
 }
 
-/// An error with its SQLSTATE and whatever helps the reader: position, detail, hint.
+/// An error with its SQLSTATE and whatever helps the reader: position, detail, hint, context.
 pub struct Error(Box<Inner>);
 
 impl Error {
     fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, position: None, detail: None, hint: None }))
+        Self(Box::new(Inner { kind, position: None, detail: None, hint: None, context: None }))
     }
 
     /// What went wrong.
@@ -107,6 +108,11 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// PostgreSQL's CONTEXT line: what was being done, such as the line of a file being read.
+    pub fn context(&self) -> Option<&str> {
+        self.0.context.as_deref()
+    }
+
     /// The same error at a position; an inner, more exact position wins.
     #[must_use]
     pub fn at(mut self, position: u32) -> Self {
@@ -118,6 +124,13 @@ impl Error {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// The same error with a CONTEXT line; an inner one wins.
+    #[must_use]
+    pub fn with_context(mut self, context: impl FnOnce() -> String) -> Self {
+        self.0.context.get_or_insert_with(context);
         self
     }
 
@@ -147,6 +160,9 @@ impl fmt::Debug for Error {
         }
         if let Some(h) = &self.0.hint {
             s.field("hint", h);
+        }
+        if let Some(c) = &self.0.context {
+            s.field("context", c);
         }
         s.finish()
     }

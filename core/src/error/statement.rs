@@ -163,6 +163,26 @@ pub enum StatementError {
         /// The type it has.
         found: &'static str,
     },
+    /// An index where a table is meant.
+    #[error("\"{name}\" is an index")]
+    IsIndex {
+        /// The index.
+        name: String,
+    },
+    /// A table where an index is meant.
+    #[error("\"{name}\" is not an index")]
+    IsNotIndex {
+        /// The table.
+        name: String,
+    },
+    /// An object that is not there.
+    #[error("{kind} \"{name}\" does not exist")]
+    UndefinedObject {
+        /// What it would be.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// `count(DISTINCT *)`
     #[error("DISTINCT specified but no argument given")]
     DistinctWithoutArguments,
@@ -193,6 +213,8 @@ impl StatementError {
             Self::AmbiguousOperator { .. } | Self::AmbiguousFunction { .. } => SqlState::AMBIGUOUS_FUNCTION,
             Self::TypesCannotBeMatched { .. } | Self::NotBoolean { .. } => SqlState::DATATYPE_MISMATCH,
             Self::DistinctWithoutArguments => SqlState::SYNTAX_ERROR,
+            Self::IsIndex { .. } | Self::IsNotIndex { .. } => SqlState::WRONG_OBJECT_TYPE,
+            Self::UndefinedObject { .. } => SqlState::UNDEFINED_OBJECT,
         }
     }
 }

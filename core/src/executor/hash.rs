@@ -14,14 +14,17 @@ use crate::types::vector::{Native, Rows};
 use crate::types::{DataType, Decimal, FlatVector, Interval, PhysicalType, Vector};
 use std::hash::{BuildHasher, Hasher};
 
-/// Partitions that rows are dealt to by [`partition_of`].
+/// Partitions that rows are dealt to by [`radix_of`].
 pub(super) const PARTITIONS: usize = 16;
 const PARTITION_BITS: u32 = PARTITIONS.trailing_zeros();
 
-/// The partition of a hash.
+/// The last digit by which rows can be dealt: further down the bits choose slots of directories.
+pub(super) const MAX_LEVEL: u32 = 7;
+
+/// The digit of a hash that deals rows to partitions at `level`; 0 is the first.
 #[inline]
-pub(super) fn partition_of(hash: u64) -> usize {
-    (hash >> (u64::BITS - PARTITION_BITS)) as usize
+pub(super) fn radix_of(hash: u64, level: u32) -> usize {
+    (hash >> (u64::BITS - PARTITION_BITS * (level + 1))) as usize & (PARTITIONS - 1)
 }
 
 /// When two values of a key are equal.
@@ -110,6 +113,11 @@ impl<'a> Picked<'a> {
         Self { selected, count: chunk.count() }
     }
 
+    /// The number behind the last.
+    pub(super) fn end(&self) -> usize {
+        self.selected.map_or(self.count, |rows| rows.last().map_or(0, |&last| usize::from(last) + 1))
+    }
+
     /// The number of the `i`-th.
     #[inline]
     pub(super) fn row(&self, i: usize) -> usize {
@@ -117,19 +125,17 @@ impl<'a> Picked<'a> {
     }
 }
 
-/// Sets `hashes` to the hash of each picked row over all `keys`.
+/// Sets `hashes`, by number of the row, to the hash of each picked row over all `keys`.
 pub(super) fn hash_rows(keys: &[Vector], types: &[DataType], picked: Picked<'_>, hashes: &mut Vec<u64>) {
     hashes.clear();
-    hashes.resize(picked.count, MULTIPLIER);
+    hashes.resize(picked.end(), MULTIPLIER);
     for (key, ty) in keys.iter().zip(types) {
         let flattened;
         let key = match key.base() {
             Some(_) => key,
             None => {
                 let mut flat = key.clone();
-                flat.flatten(picked.selected.and_then(|rows| rows.last()).map_or(picked.count, |&last| {
-                    usize::from(last) + 1
-                }));
+                flat.flatten(picked.end());
                 flattened = flat;
                 &flattened
             }
@@ -180,15 +186,23 @@ impl Column<'_> {
     fn each(&self, hashes: &mut [u64], hash: impl Fn(usize) -> u64) {
         let valid = self.base.validity();
         let combine = |known: &mut u64, own: u64| *known = (known.rotate_left(5) ^ own).wrapping_mul(MULTIPLIER);
-        if valid.all_valid() {
-            for (i, known) in hashes.iter_mut().enumerate() {
-                combine(known, hash(self.rows.index(self.picked.row(i))));
+        let own = |slot: usize| if valid.is_valid(slot) { hash(slot) } else { NULL_HASH };
+        match self.picked.selected {
+            None if valid.all_valid() => {
+                for (row, known) in hashes.iter_mut().enumerate() {
+                    combine(known, hash(self.rows.index(row)));
+                }
             }
-            return;
-        }
-        for (i, known) in hashes.iter_mut().enumerate() {
-            let slot = self.rows.index(self.picked.row(i));
-            combine(known, if valid.is_valid(slot) { hash(slot) } else { NULL_HASH });
+            None => {
+                for (row, known) in hashes.iter_mut().enumerate() {
+                    combine(known, own(self.rows.index(row)));
+                }
+            }
+            Some(rows) => {
+                for row in rows.iter().map(|&row| usize::from(row)) {
+                    combine(&mut hashes[row], own(self.rows.index(row)));
+                }
+            }
         }
     }
 }

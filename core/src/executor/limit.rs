@@ -9,7 +9,7 @@ use super::sort_key::KeyEncoder;
 use crate::error::{DataError, Result};
 use crate::expr::Expr;
 use crate::expr::eval::evaluate_constant;
-use crate::plan::logical::SortKey;
+use crate::expr::aggregate::SortKey;
 use crate::types::{Chunk, Selection, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

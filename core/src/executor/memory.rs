@@ -4,11 +4,11 @@
 //! floor, it must get or the query fails with 53200; beyond, a refusal means: spill, then ask again.
 //!
 //! ```text
-//!   budget   | frames and others | held by allowances | free |
-//!                                 `--- available, shared by all allowances ---'
+//!   limit   | frames and others, a quarter at least | held by allowances |   free, or frames not in use now   |
+//!                                                   `------- available, shared by all allowances ------------'
 //! ```
-//! Who has no more than an equal share of what is available may grow while anything is free. Who has more leaves the
-//! last quarter to the others, so that an operator that starts late finds something.
+//! Who has no more than an equal share of what is available may grow while the budget has anything. Who has more leaves
+//! the last quarter to the others, so that an operator that starts late finds something.
 
 use crate::error::{Result, StorageError};
 use crate::memory::{Budget, Grant};
@@ -46,11 +46,10 @@ impl Arbiter {
 
     /// Whether one that would then hold `wanted` bytes may take `more`.
     fn is_fair(&self, wanted: u64, more: u64) -> bool {
+        let available = self.budget.limit() / 4 * 3;
         let held = self.held.load(Ordering::Relaxed);
-        let free = self.budget.limit().saturating_sub(self.budget.used());
-        let available = free + held;
         let share = available / self.allowances.load(Ordering::Relaxed).max(1);
-        wanted <= share || free.saturating_sub(more) >= available / 4
+        wanted <= share || held + more <= available / 4 * 3
     }
 }
 
@@ -126,10 +125,9 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let arbiter = Arbiter::new(&budget, 64 << 10);
         let (mut first, mut second) = (arbiter.allowance().unwrap(), arbiter.allowance().unwrap());
-        assert!(first.cover(512 << 10).unwrap());
-        assert!(first.cover(700 << 10).unwrap(), "much is free");
-        assert!(!first.cover(900 << 10).unwrap(), "the last quarter is for others");
-        assert!(second.cover(200 << 10).unwrap());
+        assert!(first.cover(512 << 10).unwrap(), "much is free");
+        assert!(!first.cover(700 << 10).unwrap(), "the last quarter is for others");
+        assert!(second.cover(300 << 10).unwrap(), "less than its share");
         assert!(!second.cover(500 << 10).unwrap());
         let mut third = arbiter.allowance().unwrap();
         first.shrink_to(1 << 10);

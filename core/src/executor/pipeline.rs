@@ -451,7 +451,7 @@ impl Drop for PipelineJob {
 /// # Errors
 /// Those of its parts.
 pub(super) fn run(query: &Arc<Query>, pipeline: &Arc<Pipeline>) -> Result<()> {
-    let helpers = helpers(query, pipeline)?;
+    let Some(helpers) = helpers(query, pipeline)? else { return Ok(()) };
     let gang = Gang::new();
     let never: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(|| false);
     PipelineJob::submit(&gang, query, pipeline, &never, helpers);
@@ -474,14 +474,17 @@ fn run_here(query: &Arc<Query>, pipeline: &Pipeline, gang: &Gang) -> Result<()> 
     Ok(())
 }
 
-/// How many helpers a pipeline should have.
+/// How many helpers a pipeline should have; `None` if there is nothing to do.
 ///
 /// # Errors
 /// Those of preparing its source.
-pub(super) fn helpers(query: &Arc<Query>, pipeline: &Pipeline) -> Result<usize> {
+pub(super) fn helpers(query: &Arc<Query>, pipeline: &Pipeline) -> Result<Option<usize>> {
     let useful = pipeline.source.prepare(query)?;
-    if pipeline.sink.is_serial() || pipeline.rows < query.resources.options.inline_rows {
-        return Ok(0);
+    if useful == 0 {
+        return Ok(None);
     }
-    Ok(useful.saturating_sub(1).min(query.resources.pool.limit()))
+    if pipeline.sink.is_serial() || pipeline.rows < query.resources.options.inline_rows {
+        return Ok(Some(0));
+    }
+    Ok(Some((useful - 1).min(query.resources.pool.limit())))
 }

@@ -62,7 +62,7 @@ impl RowFormat {
     }
 
     /// The types of the columns.
-    pub(super) fn types(&self) -> impl Iterator<Item = &DataType> {
+    pub(super) fn types(&self) -> impl ExactSizeIterator<Item = &DataType> {
         self.fields.iter().map(|field| &field.ty)
     }
 
@@ -132,12 +132,16 @@ impl RowStore {
 
     // ---- Writing ----
 
-    /// Appends the picked rows of `columns`; `hashes` has one for each of them.
+    /// Appends the picked rows of `columns`; `hashes` has one for each row, by its number, or is empty.
     pub(super) fn append(&mut self, columns: &[Vector], picked: Picked<'_>, hashes: &[u64]) {
         debug_assert_eq!(columns.len(), self.format.fields.len());
         let first = self.rows;
         self.extend(picked.count);
-        self.scatter(first, picked.count, |row, i| row[..HASH_BYTES].copy_from_slice(&hashes[i].to_ne_bytes()));
+        if !hashes.is_empty() {
+            self.scatter(first, picked.count, |row, i| {
+                row[..HASH_BYTES].copy_from_slice(&hashes[picked.row(i)].to_ne_bytes());
+            });
+        }
         for (column, vector) in columns.iter().enumerate() {
             self.write_column(first, column, vector, picked);
         }
@@ -218,8 +222,7 @@ impl RowStore {
     fn write_column(&mut self, first: usize, column: usize, vector: &Vector, picked: Picked<'_>) {
         let Some((base, rows)) = vector.base() else {
             let mut flat = vector.clone();
-            let last = picked.selected.and_then(|rows| rows.last()).map_or(picked.count, |&r| usize::from(r) + 1);
-            flat.flatten(last);
+            flat.flatten(picked.end());
             return self.write_column(first, column, &flat, picked);
         };
         let at = self.format.fields[column].offset;

@@ -8,6 +8,7 @@ use super::pipeline::{Flow, Gang, Pipeline, PipelineJob, Sink, Stage, Step, Work
 use super::resources::{NodeStats, Query};
 use crate::error::Result;
 use crate::plan::physical::PhysicalPlan;
+use crate::transaction::RowKey;
 use crate::types::Chunk;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -125,6 +126,11 @@ impl RowStream {
         Ok(())
     }
 
+    /// The row that made the statement stop.
+    pub(super) fn take_conflict(&mut self) -> Option<RowKey> {
+        self.query.conflict.lock().take()
+    }
+
     fn advance(&mut self) -> Result<Option<Chunk>> {
         loop {
             if let Some(chunk) = self.pop() {
@@ -158,7 +164,7 @@ impl RowStream {
     }
 
     fn deliver(&mut self, pipeline: &Arc<Pipeline>) -> Result<()> {
-        let helpers = helpers(&self.query, pipeline)?;
+        let Some(helpers) = helpers(&self.query, pipeline)? else { return Ok(()) };
         self.queue.gang.reopen();
         let queue = Arc::downgrade(&self.queue);
         let is_full: Arc<dyn Fn() -> bool + Send + Sync> =

@@ -123,7 +123,7 @@ impl SeriesReader {
             (Value::SmallInt(a), Value::SmallInt(b)) => a.checked_add(*b).map(Value::SmallInt),
             (Value::Integer(a), Value::Integer(b)) => a.checked_add(*b).map(Value::Integer),
             (Value::BigInt(a), Value::BigInt(b)) => a.checked_add(*b).map(Value::BigInt),
-            (Value::Numeric(a), Value::Numeric(b)) => Some(Value::Numeric(a.add(*b)?)),
+            (Value::Numeric(a), Value::Numeric(b)) => Some(Value::Numeric(a.add(b)?)),
             (Value::Timestamp(a), Value::Interval(b)) => {
                 Some(Value::Timestamp(crate::types::datetime::add_interval(*a, b)?))
             }

@@ -25,11 +25,7 @@
 
 use crate::catalog::TableEntry;
 use crate::expr::Expr;
-<<<<<<< HEAD
-use crate::expr::aggregate::AggregateCall;
-=======
 use crate::expr::aggregate::{AggregateCall, SortKey};
->>>>>>> binder
 use crate::ids::ObjectId;
 use crate::types::DataType;
 use std::sync::Arc;
@@ -53,11 +49,8 @@ pub struct Column {
     pub ty: DataType,
     /// Its type as a client is told.
     pub declared: DataType,
-<<<<<<< HEAD
-=======
     /// The table and the column of it that it passes on unchanged.
     pub origin: Option<(ObjectId, u16)>,
->>>>>>> binder
 }
 
 /// The columns of a statement, by id.
@@ -82,10 +75,7 @@ impl Columns {
             relation: None,
             ty: expr.data_type(),
             declared: expr.declared_type(),
-<<<<<<< HEAD
-=======
             origin: None,
->>>>>>> binder
         })
     }
 
@@ -100,8 +90,6 @@ impl Columns {
         CteId(self.ctes)
     }
 
-<<<<<<< HEAD
-=======
     /// Gives a column whose type was not known its type.
     pub fn set_type(&mut self, id: ColumnId, ty: DataType) {
         let column = &mut self.columns[id.index()];
@@ -109,7 +97,6 @@ impl Columns {
         column.declared = ty;
     }
 
->>>>>>> binder
     /// What is known about a column.
     pub fn get(&self, id: ColumnId) -> &Column {
         &self.columns[id.index()]
@@ -280,20 +267,6 @@ pub struct Sort {
     pub keys: Vec<SortKey>,
 }
 
-<<<<<<< HEAD
-/// A key of an order.
-#[derive(Clone, PartialEq, Debug)]
-pub struct SortKey {
-    /// What is compared.
-    pub expr: Expr,
-    /// From high to low.
-    pub descending: bool,
-    /// NULLs come first.
-    pub nulls_first: bool,
-}
-
-=======
->>>>>>> binder
 /// Some of the first rows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Limit {

@@ -5,4 +5,4 @@
 
 pub mod logical;
 pub mod physical;
-mod walk;
+pub mod walk;

@@ -23,6 +23,7 @@ mod ddl;
 mod def;
 mod index;
 mod leaf;
+mod lock;
 mod overflow;
 mod purge;
 mod read;
@@ -48,6 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use index::{Index, IndexColumn, IndexDef};
+pub use lock::RowLocked;
 pub use overflow::{MAX_VALUE, check_length};
 pub use scan::{ChunkScan, RowRange};
 pub use unique::Suspect;

@@ -2,7 +2,7 @@
 
 use super::{Bounds, JoinType, PhysicalNode, PhysicalPlan, TableName};
 use crate::expr::Expr;
-use crate::expr::aggregate::SortKey;
+use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::plan::logical::LockWait;
 use std::fmt::Write;
 
@@ -249,8 +249,16 @@ impl Named<'_> {
         terms.join(", ")
     }
 
-    fn aggregate(&self, call: &crate::expr::aggregate::AggregateCall) -> String {
-        let name = |_: usize, index: usize| self.0.get(index).cloned().unwrap_or_else(|| format!("#{index}"));
-        call.display(&name).to_string()
+    fn aggregate(&self, call: &AggregateCall) -> String {
+        let mut arguments = if call.arguments.is_empty() { "*".to_owned() } else { self.list(&call.arguments) };
+        if call.distinct {
+            arguments.insert_str(0, "DISTINCT ");
+        }
+        if !call.order_by.is_empty() {
+            arguments.push_str(" ORDER BY ");
+            arguments.push_str(&self.sort_keys(&call.order_by));
+        }
+        let filter = call.filter.as_ref().map(|filter| format!(" FILTER (WHERE {})", self.one(filter)));
+        format!("{}({arguments}){}", call.function.name, filter.unwrap_or_default())
     }
 }

@@ -400,6 +400,8 @@ pub struct Insert {
     pub checks: Vec<Check>,
     /// What to do about a row whose key is there; fail if absent.
     pub on_conflict: Option<OnConflict>,
+    /// Rows come out; otherwise they are only counted.
+    pub returning: bool,
 }
 
 /// What to do about a row whose key is there.
@@ -435,6 +437,8 @@ pub struct Update {
     pub assignments: Vec<(u16, Expr)>,
     /// What the row must satisfy, over the table's columns.
     pub checks: Vec<Check>,
+    /// Rows come out; otherwise they are only counted.
+    pub returning: bool,
 }
 
 /// Removes rows of a table.
@@ -446,6 +450,8 @@ pub struct Delete {
     pub source: PhysicalPlan,
     /// The column of the source with the row ids.
     pub row_id: usize,
+    /// Rows come out; otherwise they are only counted.
+    pub returning: bool,
 }
 
 impl OutputColumn {
