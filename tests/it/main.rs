@@ -1,3 +1,4 @@
 //! The engine used from outside, through its public interface: one binary, because each costs a link.
 
+mod crash;
 mod error;

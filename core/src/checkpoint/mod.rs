@@ -28,25 +28,27 @@ use crate::error::{Result, StorageError};
 use crate::ids::{Lsn, ObjectId};
 use crate::pager::space::Cut;
 use crate::table::Store;
-use crate::transaction::Status;
 use crate::wal::Wal;
 use parking_lot::Mutex;
 use state::{CutState, Domains, OpenTransaction};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use recovery::{Recovered, recover};
 
 /// Takes cuts, one at a time.
+#[derive(Default)]
 pub struct Checkpointer {
     one: Mutex<()>,
-}
-
-impl Default for Checkpointer {
-    fn default() -> Self {
-        Self { one: Mutex::new(()) }
-    }
+    /// The log position of the last cut.
+    last: AtomicU64,
 }
 
 impl Checkpointer {
+    /// The log position of the last cut.
+    pub fn last_cut(&self) -> Lsn {
+        Lsn(self.last.load(Ordering::Relaxed))
+    }
+
     /// Makes the state at a moment after the call durable, and gives the log before it up. `log` is the log and its
     /// salt; with `clean` nothing is open and the log is not needed.
     ///
@@ -70,7 +72,6 @@ impl Checkpointer {
             drop(collector);
             let open: Vec<OpenTransaction> = open
                 .into_iter()
-                .filter(|(id, _, _)| !committed_before(transactions.statuses().status(*id), newest))
                 .map(|(id, log, head)| OpenTransaction { id, first_chunk: log.first_chunk(), head })
                 .collect();
             let replay_start = open
@@ -100,24 +101,21 @@ impl Checkpointer {
             Ok(replay_start)
         })();
         match written {
-            Ok(replay_start) => wal.recycle(replay_start),
+            Ok(replay_start) => {
+                self.last.store(cut_lsn.0, Ordering::Relaxed);
+                // The cut stands whether or not old segments can be reused.
+                wal.recycle(replay_start).ok();
+                Ok(())
+            }
             Err(error) => {
-                if !store.pager().space().is_poisoned() {
+                if store.pager().space().is_poisoned() {
+                    transactions.stop();
+                } else {
                     store.pager().abandon_cut();
                 }
                 Err(error)
             }
         }
-    }
-}
-
-/// Whether a transaction that was in the table of open ones at the barrier had committed by then.
-fn committed_before(status: Status, newest: crate::ids::Timestamp) -> bool {
-    match status {
-        Status::Committed(ts) => ts <= newest,
-        // It was being taken out of the table: committed, since those that are rolled back leave it first.
-        Status::Released => true,
-        Status::Active | Status::Committing | Status::Aborted => false,
     }
 }
 

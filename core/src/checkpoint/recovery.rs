@@ -53,6 +53,12 @@ pub fn recover(
     log_folder: &Path,
 ) -> Result<Recovered> {
     let space = store.pager().space();
+    // Counters that leave no room to go on can only be damage.
+    if superblock.commit_ts.0 >= 1 << 62 || superblock.wal_start.0 >= 1 << 62 {
+        return Err(
+            StorageError::Corrupt { reason: "the superblock's counters are used up".to_owned() }.into()
+        );
+    }
     let domains = Domains::decode(&space.read_blob(superblock.domains)?)?;
     let state = CutState::decode(&space.read_blob(superblock.cut_state)?)?;
     store.set_next_object(domains.next_object);
@@ -69,11 +75,8 @@ pub fn recover(
     if superblock.clean {
         return Ok(recovered);
     }
-    let mut reader = WalReader::open(Arc::clone(vfs), log_folder, superblock.wal_start)?;
-    if reader.salt() != superblock.wal_salt {
-        let reason = "the log is not the one that the last cut names";
-        return Err(StorageError::CorruptLog { lsn: superblock.wal_start.0, reason }.into());
-    }
+    let log = Log { vfs, folder: log_folder, salt: superblock.wal_salt };
+    let mut reader = log.read_from(superblock.wal_start)?;
     let mut chunks: HashMap<TransactionId, Chunks> = HashMap::new();
     while let Some((start, end, record)) = reader.next()? {
         recovered.end = end;
@@ -97,9 +100,7 @@ pub fn recover(
                     let reason = "a commit's chunks are not all there";
                     return Err(StorageError::CorruptLog { lsn: start.0, reason }.into());
                 }
-                for (at, length) in chunks.parts {
-                    replay_chunk(store, vfs, log_folder, at, length)?;
-                }
+                replay_chunks(store, &log, &chunks.parts)?;
                 replay(store, effects)?;
                 recovered.commit_ts = recovered.commit_ts.max(ts);
                 recovered.replayed += 1;
@@ -109,15 +110,38 @@ pub fn recover(
     Ok(recovered)
 }
 
-/// Applies the first `length` bytes of effects of the chunk at `at`.
-fn replay_chunk(store: &Store, vfs: &Arc<dyn Vfs>, folder: &Path, at: Lsn, length: u64) -> Result<()> {
-    let missing = || StorageError::CorruptLog { lsn: at.0, reason: "a chunk is gone" };
-    let (_, _, record) = WalReader::open(Arc::clone(vfs), folder, at)?.next()?.ok_or_else(missing)?;
-    let Some(LogRecord::Chunk { effects, .. }) = LogRecord::decode(&record)? else {
-        return Err(missing().into());
-    };
-    let counting = usize::try_from(length).ok().and_then(|length| effects.get(..length));
-    replay(store, counting.ok_or_else(missing)?)
+/// The log that the cut names.
+struct Log<'a> {
+    vfs: &'a Arc<dyn Vfs>,
+    folder: &'a Path,
+    salt: u64,
+}
+
+impl Log<'_> {
+    fn read_from(&self, from: Lsn) -> Result<WalReader> {
+        WalReader::open(Arc::clone(self.vfs), self.folder, from, Some(self.salt))
+    }
+}
+
+/// Applies what counts of a transaction's chunks, each given by its place and its bytes of effects that count.
+fn replay_chunks(store: &Store, log: &Log<'_>, parts: &[(Lsn, u64)]) -> Result<()> {
+    let Some(&(first, _)) = parts.first() else { return Ok(()) };
+    let mut reader = log.read_from(first)?;
+    for &(at, length) in parts {
+        let missing = || StorageError::CorruptLog { lsn: at.0, reason: "a chunk is gone" };
+        let record = loop {
+            let (start, _, record) = reader.next()?.ok_or_else(missing)?;
+            if start == at {
+                break record;
+            }
+        };
+        let Some(LogRecord::Chunk { effects, .. }) = LogRecord::decode(&record)? else {
+            return Err(missing().into());
+        };
+        let counting = usize::try_from(length).ok().and_then(|length| effects.get(..length));
+        replay(store, counting.ok_or_else(missing)?)?;
+    }
+    Ok(())
 }
 
 fn replay(store: &Store, effects: &[u8]) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::codec::fields::{FieldReader, FieldWriter};
 use crate::codec::row::OverflowRef;
 use crate::error::Result;
 use crate::ids::{Lsn, ObjectId, PageId, RowId, TransactionId};
-use crate::table::{Index, IndexDef, Table, TableAtCut, TableDef};
+use crate::table::{Index, IndexDef, MAX_HIDDEN_ROW, Table, TableAtCut, TableDef};
 use crate::transaction::{Change, Garbage, UndoRecord};
 use std::sync::Arc;
 
@@ -231,6 +231,9 @@ impl Domains {
             let def = TableDef::decode(from.counted()?)?;
             let tree = RowTree::open(PageId(from.u64()?), def.object);
             let next_row = from.u64()?;
+            if next_row > MAX_HIDDEN_ROW + 1 {
+                return Err(from.damaged());
+            }
             let mut indexes = Vec::new();
             for _ in 0..from.count()? {
                 let index = IndexDef::decode(from.counted()?, &def)?;

@@ -66,6 +66,24 @@ impl Files {
         Ok(size == 0)
     }
 
+    /// Makes the database's first state under another name, so that an interrupted attempt leaves an empty file and
+    /// not half a database; `write` makes it durable.
+    pub(super) fn make<T>(&mut self, write: impl FnOnce(Arc<dyn VfsFile>) -> Result<T>) -> Result<T> {
+        let draft = beside(&self.path, "-new");
+        let failed = |operation, source| io_error(operation, &draft, source);
+        let options = OpenOptions { write: true, create: true, create_new: false, direct: false };
+        let file = self.vfs.open(&draft, options).map_err(|e| failed("open", e))?;
+        if !file.try_lock().map_err(|e| failed("lock", e))? {
+            return Err(StorageError::InUse { path: draft.display().to_string(), pid: 0 }.into());
+        }
+        file.set_size(0).map_err(|e| failed("truncate", e))?;
+        let written = write(Arc::clone(&file))?;
+        self.vfs.rename(&draft, &self.path).map_err(|e| failed("rename", e))?;
+        self.sync_folder()?;
+        self.data = file;
+        Ok(written)
+    }
+
     /// Makes the names of the files durable.
     pub(super) fn sync_folder(&self) -> Result<()> {
         let folder = match self.path.parent() {

@@ -94,7 +94,7 @@ impl Engine {
     /// # Errors
     /// 55006 when another process has it; XX001 when it is damaged; I/O errors.
     pub fn open(vfs: &Arc<dyn Vfs>, path: &Path, options: EngineOptions) -> Result<Self> {
-        let files = Files::open(Arc::clone(vfs), path)?;
+        let mut files = Files::open(Arc::clone(vfs), path)?;
         let mut random = [0; 24];
         options.rng.fill(&mut random);
         let (uuid, salt) = random.split_at(16);
@@ -102,8 +102,7 @@ impl Engine {
         let salt = u64::from_le_bytes(salt.first_chunk().copied().unwrap_or_default());
         let budget = Budget::new(options.memory_limit);
         let (space, superblock, fresh) = if files.is_empty()? {
-            let space = Space::create(path, files.data(), options.page_size, uuid)?;
-            files.sync_folder()?;
+            let space = files.make(|file| Space::create(path, file, options.page_size, uuid))?;
             let superblock = space.superblock();
             (space, superblock, true)
         } else {
@@ -161,14 +160,14 @@ impl Engine {
         self.checkpointer.cut(&self.store, (&self.log, self.salt), false)
     }
 
-    /// Bytes of log that the next opening would have to read.
+    /// Bytes of log since the last cut.
     pub fn log_length(&self) -> u64 {
-        self.log.end().0.saturating_sub(self.store.pager().space().superblock().wal_start.0)
+        self.log.end().0.saturating_sub(self.checkpointer.last_cut().0)
     }
 
     /// Whether an I/O failure stopped the database.
     pub fn is_stopped(&self) -> bool {
-        self.log.poisoned() || self.store.pager().space().is_poisoned()
+        self.store.transactions().is_stopped() || self.store.pager().space().is_poisoned()
     }
 
     /// Verifies the durable file and, against it, every table. Nothing may be open.

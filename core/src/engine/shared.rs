@@ -49,6 +49,8 @@ impl SharedEngine {
             return Ok(shared);
         }
         let engine = Arc::new(Engine::open(&vfs, path, options)?);
+        // A database that was made has taken the place of the empty file.
+        let file = identity(&*vfs, path)?;
         let keeper = Housekeeper::start(&engine, log_limit);
         let inner = Arc::new(Inner { file, process: std::process::id(), keeper, engine });
         engines.insert(file, Arc::downgrade(&inner));

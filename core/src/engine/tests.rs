@@ -24,7 +24,12 @@ fn options(frames: usize, seed: u64) -> EngineOptions {
 }
 
 fn open(vfs: &Arc<dyn Vfs>, seed: u64) -> Engine {
-    Engine::open(vfs, Path::new("/t.db"), options(64, seed)).unwrap()
+    open_with(vfs, seed, 16 << 10)
+}
+
+fn open_with(vfs: &Arc<dyn Vfs>, seed: u64, page_size: u32) -> Engine {
+    let options = EngineOptions { page_size, ..options(64, seed) };
+    Engine::open(vfs, Path::new("/t.db"), options).unwrap()
 }
 
 fn table_def(object: ObjectId, row_key: RowKey) -> TableDef {
@@ -226,13 +231,13 @@ impl Draws {
 
 #[test]
 fn random_transactions_match_a_map() {
-    for seed in 1..=4 {
+    for (seed, page_size) in [(1, 16 << 10), (2, 32 << 10), (3, 64 << 10), (4, 16 << 10)] {
         let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
         let mut draws = Draws(seed * 0x9e37_79b9);
         let mut model: BTreeMap<i64, Row> = BTreeMap::new();
         let mut object = None;
         for round in 0..6 {
-            let engine = open(&vfs, seed * 100 + round);
+            let engine = open_with(&vfs, seed * 100 + round, page_size);
             let mut session = Session::new(&engine);
             let table = match object {
                 None => create(&engine, &mut session),

@@ -81,6 +81,7 @@ impl Store {
     pub(crate) fn replay_create_index(&self, table: ObjectId, definition: &[u8]) -> Result<()> {
         let table = self.table(table)?;
         let def = IndexDef::decode(definition, table.def())?;
+        self.set_next_object(def.object.0.saturating_add(1));
         let tree = self.create_index_tree(def.object)?;
         let index = Arc::new(Index::new(def, tree, table.def()));
         table.build(self, &index)?;
@@ -93,6 +94,11 @@ impl Table {
     fn add_index(&self, index: Arc<Index>) {
         let mut indexes = self.indexes.write();
         *indexes = indexes.iter().cloned().chain([index]).collect();
+    }
+
+    pub(super) fn remove_index(&self, index: &Arc<Index>) {
+        let mut indexes = self.indexes.write();
+        *indexes = indexes.iter().filter(|other| !Arc::ptr_eq(other, index)).cloned().collect();
     }
 
     /// Adds the entries of all rows; returns keys that more than one of them has.

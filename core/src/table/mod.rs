@@ -58,7 +58,7 @@ pub use write::Written;
 
 const KEY_LATCHES: usize = 1024;
 /// Hidden row ids have 48 bits.
-const MAX_HIDDEN_ROW: u64 = (1 << 48) - 1;
+pub(crate) const MAX_HIDDEN_ROW: u64 = (1 << 48) - 1;
 
 /// What a row's id is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -282,6 +282,8 @@ pub struct Store {
     /// One collector at a time.
     collector: Mutex<()>,
     next_object: AtomicU32,
+    /// The horizon when versions were last pruned.
+    pruned_at: AtomicU64,
 }
 
 impl Store {
@@ -296,6 +298,7 @@ impl Store {
             versioned: Mutex::new(Vec::new()),
             collector: Mutex::new(()),
             next_object: AtomicU32::new(0),
+            pruned_at: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -351,7 +354,9 @@ impl Store {
 
     /// Opens a table, or replaces what was known of it.
     pub fn add_table(&self, table: Arc<Table>) {
-        self.set_next_object(table.def.object.0.saturating_add(1));
+        for object in table.indexes().iter().map(|index| index.def.object).chain([table.def.object]) {
+            self.set_next_object(object.0.saturating_add(1));
+        }
         self.tables.write().insert(table.def.object, table);
     }
 

@@ -76,6 +76,9 @@ pub(super) fn read(pager: &Pager, value: OverflowRef, out: &mut Vec<u8>) -> Atte
     let start = out.len();
     let length = value.length as usize;
     let mut next = value.first;
+    if length > MAX_VALUE {
+        return Err(Restart::Corrupt(next, "a long value is longer than any can be"));
+    }
     while out.len() - start < length {
         let damaged = |reason| Restart::Corrupt(next, reason);
         let page = pager.pin_shared(next)?;

@@ -5,7 +5,7 @@ use super::index::Index;
 use super::leaf::{LeafMut, LeafView};
 use super::read::Versions;
 use super::write::entry_or_restart;
-use super::{Store, Table, corrupt, overflow, versions_of, versions_of_mut, versions_of_read, view_of};
+use super::{Store, Table, corrupt, overflow, versions_of, versions_of_mut, versions_of_read};
 use crate::codec::row::Cell;
 use crate::error::Result;
 use crate::ids::{PageId, RowId, Timestamp};
@@ -13,6 +13,7 @@ use crate::pager::{Attempt, ReadGuard, WriteGuard};
 use crate::transaction::{Garbage, VersionMap};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Store {
     /// Clears up to `limit` pieces of garbage and looks once at every page with versions. Returns how many pieces went.
@@ -24,12 +25,12 @@ impl Store {
         let Some(_alone) = self.collector.try_lock() else { return Ok(0) };
         let horizon = self.transactions.snapshots().horizon();
         self.prune_versions(horizon)?;
+        self.transactions.resume_garbage();
         let mut cleared = 0;
         while cleared < limit
             && let Some(garbage) = self.transactions.next_garbage(horizon)
         {
-            self.clear(&garbage)?;
-            cleared += 1;
+            cleared += usize::from(self.clear(&garbage)?);
         }
         Ok(cleared)
     }
@@ -58,16 +59,12 @@ impl Store {
         self.collector.lock()
     }
 
-    /// Clears a piece of garbage that nobody can see any more.
-    fn clear(&self, garbage: &Garbage) -> Result<()> {
+    /// Clears a piece of garbage that nobody can see any more; false if it has to wait all the same.
+    fn clear(&self, garbage: &Garbage) -> Result<bool> {
         let done = || self.transactions.garbage_done();
         match garbage {
             Garbage::Row { table, row } => match self.table(*table) {
-                Ok(table) if table.is_in_use(self, *row)? => self.attempt(|| {
-                    self.transactions.postpone_garbage();
-                    Ok(())
-                }),
-                Ok(table) => table.purge_row(self, *row, done),
+                Ok(table) => return table.purge_row(self, *row),
                 Err(_) => self.nothing_left(done),
             },
             Garbage::Key { table, index, row, key } => {
@@ -89,7 +86,8 @@ impl Store {
                 Ok(())
             }),
             Garbage::Object(object) => self.drop_object(*object, done),
-        }
+        }?;
+        Ok(true)
     }
 
     /// What the garbage belonged to is gone.
@@ -109,7 +107,12 @@ impl Store {
         Ok(())
     }
 
+    /// Looks at the pages with versions, unless the horizon stands where it stood at the last look: then whatever was
+    /// changed since is younger.
     fn prune_versions(&self, horizon: Timestamp) -> Result<()> {
+        if self.pruned_at.swap(horizon.0, Ordering::Relaxed) == horizon.0 {
+            return Ok(());
+        }
         let pages = std::mem::take(&mut *self.versioned.lock());
         for (at, &page) in pages.iter().enumerate() {
             match self.attempt(|| self.prune_page(page, horizon)) {
@@ -163,38 +166,32 @@ impl Table {
         Ok(())
     }
 
-    /// Whether the row has versions: a transaction may have put a row in its place, and may take it away again.
-    fn is_in_use(&self, store: &Store, row: RowId) -> Result<bool> {
-        store.attempt(|| {
-            let guard = self.tree.find_shared(store.pager(), row)?;
-            Ok(versions_of_read(&guard).is_some_and(|versions| versions.newest(row).is_some()))
-        })
-    }
-
-    /// Takes a deleted row away for good, entries and long values first.
-    pub(super) fn purge_row(&self, store: &Store, row: RowId, done: impl Fn()) -> Result<()> {
-        let indexes = self.indexes();
-        for index in indexes.iter() {
+    /// Takes a deleted row away for good, its entries first; its long values become garbage of their own. False if a
+    /// transaction has put a row in its place and may take it away again: then the row has to wait.
+    fn purge_row(&self, store: &Store, row: RowId) -> Result<bool> {
+        for index in self.indexes().iter() {
             store.attempt(|| self.remove_entry_of_dead_row(store, index, row))?;
-        }
-        // Long values go one by one, each together with the reference to it, so that none is freed twice.
-        while let Some((column, first)) = store.attempt(|| {
-            let guard = self.tree.find_shared(store.pager(), row)?;
-            let view = self.view(&guard, guard.page_id())?;
-            Ok(self.dead_slot(&view, &guard, row).and_then(|slot| self.long_value(&view, slot)))
-        })? {
-            overflow::free(store, first, || self.forget_value(store, row, column))?;
         }
         store.attempt(|| {
             let mut guard = self.tree.find_exclusive(store.pager(), row)?;
             let page = guard.page_id();
-            let view = self.view(&guard, page)?;
-            if let Some(slot) = self.dead_slot(&view, &guard, row) {
-                let purged = LeafMut::new(&mut guard, &self.layout).purge(slot);
-                purged.map_err(|damage| corrupt(page, damage))?;
+            let damaged = |damage| corrupt(page, damage);
+            if versions_of(guard.side()).is_some_and(|versions| versions.newest(row).is_some()) {
+                store.transactions().postpone_garbage();
+                return Ok(false);
             }
-            done();
-            Ok(())
+            let view = self.view(&guard, page)?;
+            let mut long = Vec::new();
+            if let Some(slot) = self.dead_slot(&view, &guard, row) {
+                for &column in &self.all_columns {
+                    if let Cell::Overflow(value) = view.cell(slot, usize::from(column)).map_err(damaged)? {
+                        long.push(Garbage::Overflow(value));
+                    }
+                }
+                LeafMut::new(&mut guard, &self.layout).purge(slot).map_err(damaged)?;
+            }
+            store.transactions().replace_garbage(long);
+            Ok(true)
         })
     }
 
@@ -202,25 +199,6 @@ impl Table {
     fn dead_slot(&self, view: &LeafView<'_, [u8]>, guard: &impl Beside, row: RowId) -> Option<usize> {
         let settled = guard.versions().is_none_or(|versions| versions.newest(row).is_none());
         view.find(row).ok().filter(|&slot| settled && view.is_used(slot) && !view.is_alive(slot))
-    }
-
-    fn forget_value(&self, store: &Store, row: RowId, column: u16) -> Attempt<()> {
-        let mut guard = self.tree.find_exclusive(store.pager(), row)?;
-        let page = guard.page_id();
-        let Ok(slot) = self.view(&guard, page)?.find(row) else { return Ok(()) };
-        let layout = self.layout().project(&[column]);
-        let mut null = Vec::new();
-        layout.writer(&mut null).null(0);
-        let forgotten =
-            LeafMut::new(&mut guard, &self.layout).update(slot, &[column], &view_of(&layout, &null)?);
-        forgotten.map_err(|damage| corrupt(page, damage))
-    }
-
-    fn long_value(&self, view: &LeafView<'_, [u8]>, slot: usize) -> Option<(u16, PageId)> {
-        self.all_columns.iter().find_map(|&column| match view.cell(slot, usize::from(column)) {
-            Ok(Cell::Overflow(value)) => Some((column, value.first)),
-            Ok(Cell::Scalar(_)) | Err(_) => None,
-        })
     }
 
     fn remove_entry_of_dead_row(&self, store: &Store, index: &Arc<Index>, row: RowId) -> Attempt<()> {

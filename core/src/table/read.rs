@@ -11,7 +11,7 @@ use crate::codec::row::{Cell, RowLayout, RowView};
 use crate::error::Result;
 use crate::ids::{PageId, RowId};
 use crate::pager::{Attempt, ReadGuard, Restart};
-use crate::transaction::{Change, ReadView, Resolution, UndoRecord};
+use crate::transaction::{Change, ReadView, Resolution, StampState, UndoRecord};
 use std::sync::Arc;
 
 /// A row with some changes taken back.
@@ -127,6 +127,12 @@ impl<'a> Versions<'a> {
                 }
             }
             let Some(record) = next else { return Ok(false) };
+            // What was before a change that every snapshot sees nobody reads again, and its long values may be gone.
+            let seen = record.stamp.resolve(store.transactions().statuses());
+            if matches!(seen, StampState::Committed(ts) if ts <= store.transactions().snapshots().last_horizon())
+            {
+                return Ok(false);
+            }
             counts |= newest_excluded.is_some_and(|excluded| Arc::ptr_eq(excluded, &record));
             if !image.take_back(self.table, &record) {
                 return Ok(false);
@@ -258,6 +264,7 @@ impl Table {
     ) -> Result<()> {
         let projected = self.layout().project(columns);
         let mut next = Place::Row(from);
+        let mut lowest = from;
         let (mut bytes, mut rows) = (Vec::new(), Vec::new());
         loop {
             let after = store.pager().retry(|| {
@@ -270,7 +277,7 @@ impl Table {
                 let leaf = self.view(&guard, guard.page_id())?;
                 for slot in 0..leaf.rows() {
                     let (row, start) = (leaf.row_id(slot), bytes.len());
-                    let wanted = row >= from;
+                    let wanted = row >= lowest;
                     if wanted
                         && self
                             .copy_visible(store, view, &guard, &leaf, slot, columns, &projected, &mut bytes)?
@@ -293,7 +300,11 @@ impl Table {
                 }
             }
             match after {
-                Some(leaf) => next = Place::Leaf(leaf),
+                Some(leaf) => {
+                    // A leaf joined with the one before it begins with rows that were visited.
+                    lowest = leaf.first;
+                    next = Place::Leaf(leaf);
+                }
                 None => return Ok(()),
             }
         }

@@ -9,7 +9,8 @@ use super::read::{Image, Versions};
 use super::write::entry_or_restart;
 use super::{Store, Table, corrupt, overflow, versions_of, versions_of_mut, view_of};
 use crate::btree::Fences;
-use crate::error::Result;
+use crate::codec::row::Cell;
+use crate::error::{Result, StorageError};
 use crate::ids::{ObjectId, RowId};
 use crate::pager::{Attempt, WriteGuard};
 use crate::transaction::{Change, UndoLog, UndoRecord, UndoTarget};
@@ -51,12 +52,18 @@ impl Store {
         }
     }
 
-    /// Frees an object's pages; `done` is called with the last of them.
+    /// Frees the pages of a table with its indexes and long values, or of an index; `done` is called with the last of
+    /// them. Until then the object can be found, so that whatever interrupts the work, doing it again completes it.
     pub(crate) fn drop_object(&self, object: ObjectId, done: impl Fn()) -> Result<()> {
-        if let Some(table) = self.remove_table(object) {
+        if let Ok(table) = self.table(object) {
+            table.free_long_values(self)?;
+            for index in table.indexes().iter() {
+                self.drop_index(&table, index, || ())?;
+            }
             while self.attempt(|| {
                 let left = table.tree.free_last(self.pager())?;
                 if !left {
+                    self.remove_table(object);
                     done();
                 }
                 Ok(left)
@@ -64,22 +71,26 @@ impl Store {
             return Ok(());
         }
         for table in self.tables() {
-            let indexes = table.indexes();
-            let Some(index) = indexes.iter().find(|index| index.def.object == object) else { continue };
-            table.set_indexes(indexes.iter().filter(|other| !Arc::ptr_eq(other, index)).cloned().collect());
-            while self.attempt(|| {
-                let left = index.tree.free_last(self.pager())?;
-                if !left {
-                    done();
-                }
-                Ok(left)
-            })? {}
-            return Ok(());
+            if let Some(index) = table.indexes().iter().find(|index| index.def.object == object) {
+                return self.drop_index(&table, index, done);
+            }
         }
         self.attempt(|| {
             done();
             Ok(())
         })
+    }
+
+    fn drop_index(&self, table: &Table, index: &Arc<Index>, done: impl Fn()) -> Result<()> {
+        while self.attempt(|| {
+            let left = index.tree.free_last(self.pager())?;
+            if !left {
+                table.remove_index(index);
+                done();
+            }
+            Ok(left)
+        })? {}
+        Ok(())
     }
 }
 
@@ -92,6 +103,11 @@ impl Table {
         link: Option<&Arc<UndoRecord>>,
         done: impl Fn(),
     ) -> Result<()> {
+        if let Change::Update { columns, .. } = change
+            && columns.iter().any(|&column| usize::from(column) >= self.all_columns.len())
+        {
+            return Err(StorageError::Corrupt { reason: "a change names no column".to_owned() }.into());
+        }
         for index in self.indexes().iter() {
             let affected = match change {
                 Change::Update { columns, .. } => index.touches(columns),
@@ -117,22 +133,25 @@ impl Table {
         link: Option<&Arc<UndoRecord>>,
         done: impl Fn(),
     ) -> Result<()> {
-        for index in self.indexes().iter() {
-            for row in (first.0..=last.0).map(RowId) {
-                store.attempt(|| self.remove_undone_entry(store, index, row, &Change::Insert, None))?;
-            }
-        }
         let mut next = Some(first);
-        while let Some(row) = next {
-            next = store.attempt(|| {
-                let mut guard = self.tree.find_exclusive(store.pager(), row)?;
+        while let Some(from) = next {
+            let (rows, after) = store.pager().retry(|| {
+                let guard = self.tree.find_shared(store.pager(), from)?;
+                let view = self.view(&guard, guard.page_id())?;
+                let used = (0..view.rows()).filter(|&slot| view.is_used(slot)).map(|slot| view.row_id(slot));
+                let rows: Vec<RowId> = used.filter(|row| (from..=last).contains(row)).collect();
+                Ok((rows, Fences::of(&*guard).after().filter(|&after| after <= last)))
+            })?;
+            for index in self.indexes().iter() {
+                for &row in &rows {
+                    store.attempt(|| self.remove_undone_entry(store, index, row, &Change::Insert, None))?;
+                }
+            }
+            store.attempt(|| {
+                let mut guard = self.tree.find_exclusive(store.pager(), from)?;
                 let page = guard.page_id();
-                let after = Fences::of(&*guard).after().filter(|&after| after <= last);
-                for row in (row.0..=after.map_or(last.0, |after| after.0 - 1)).rev().map(RowId) {
-                    let view = self.view(&guard, page)?;
-                    if let Ok(slot) = view.find(row)
-                        && view.is_used(slot)
-                    {
+                for &row in rows.iter().rev() {
+                    if let Ok(slot) = self.view(&guard, page)?.find(row) {
                         let purged = LeafMut::new(&mut guard, &self.layout).purge(slot);
                         purged.map_err(|damage| corrupt(page, damage))?;
                     }
@@ -143,10 +162,50 @@ impl Table {
                 if after.is_none() {
                     done();
                 }
-                Ok(after)
+                Ok(())
             })?;
+            next = after;
         }
         Ok(())
+    }
+
+    /// Frees the long values of all rows, each together with the reference to it. Nobody else may use the table.
+    fn free_long_values(&self, store: &Store) -> Result<()> {
+        let mut next = Some(RowId(0));
+        while let Some(from) = next {
+            let (values, after) = store.pager().retry(|| {
+                let guard = self.tree.find_shared(store.pager(), from)?;
+                let page = guard.page_id();
+                let view = self.view(&guard, page)?;
+                let mut values = Vec::new();
+                for slot in (0..view.rows()).filter(|&slot| view.is_used(slot)) {
+                    for &column in &self.all_columns {
+                        let cell = view.cell(slot, usize::from(column));
+                        if let Cell::Overflow(value) = cell.map_err(|damage| corrupt(page, damage))? {
+                            values.push((view.row_id(slot), column, value.first));
+                        }
+                    }
+                }
+                Ok((values, Fences::of(&*guard).after()))
+            })?;
+            for (row, column, first) in values {
+                overflow::free(store, first, || self.forget_value(store, row, column))?;
+            }
+            next = after;
+        }
+        Ok(())
+    }
+
+    fn forget_value(&self, store: &Store, row: RowId, column: u16) -> Attempt<()> {
+        let mut guard = self.tree.find_exclusive(store.pager(), row)?;
+        let page = guard.page_id();
+        let Ok(slot) = self.view(&guard, page)?.find(row) else { return Ok(()) };
+        let layout = self.layout().project(&[column]);
+        let mut null = Vec::new();
+        layout.writer(&mut null).null(0);
+        let null = view_of(&layout, &null)?;
+        let forgotten = LeafMut::new(&mut guard, &self.layout).update(slot, &[column], &null);
+        forgotten.map_err(|damage| corrupt(page, damage))
     }
 
     /// Removes the entry of the page's image, unless a version that remains has it too.

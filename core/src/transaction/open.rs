@@ -17,53 +17,27 @@
 
 use super::cancel::{Cancel, Patience};
 use super::commit::{CommitOrder, Committed, Durability};
+use super::garbage::{Garbage, GarbageQueue};
 use super::locks::{Ended, Locker, Locks, RowKey, RowTurn};
 use super::modes::RowLockMode;
 use super::redo::{Effect, LogRecord};
 use super::rowop::RowOps;
 use super::snapshot::{SessionSnapshots, Snapshot, SnapshotHandle, SnapshotKind, Snapshots};
-use super::status::StatusTable;
+use super::status::{Status, StatusTable};
 use super::undo::{Change, UndoLog, UndoRecord};
 use super::versions::ReadView;
-use crate::codec::row::OverflowRef;
 use crate::error::{Result, StorageError};
 use crate::ids::{Lsn, ObjectId, RowId, Timestamp, TransactionId};
 use crate::vfs::Clock;
 use crate::wal::Wal;
 use parking_lot::Mutex;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Redo kept in memory before it is written ahead, in bytes.
 const REDO_CHUNK: usize = 64 << 10;
-
-/// What a commit leaves behind that nobody needs once every snapshot is younger.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Garbage {
-    /// A deleted row.
-    Row {
-        /// Its table.
-        table: ObjectId,
-        /// Its id.
-        row: RowId,
-    },
-    /// An index entry of a version that was replaced.
-    Key {
-        /// The table.
-        table: ObjectId,
-        /// The index.
-        index: ObjectId,
-        /// The row.
-        row: RowId,
-        /// The entry, row id included.
-        key: Box<[u8]>,
-    },
-    /// The pages of a long value that was replaced.
-    Overflow(OverflowRef),
-    /// All pages of a dropped or emptied object.
-    Object(ObjectId),
-}
 
 /// How much a transaction sees of others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,8 +67,9 @@ pub struct Transactions {
     locks: Arc<Locks>,
     log: OnceLock<Arc<Wal>>,
     open: Mutex<HashMap<TransactionId, Arc<UndoLog>>>,
-    garbage: Mutex<GarbageQueue>,
+    pub(super) garbage: Mutex<GarbageQueue>,
     clock: Arc<dyn Clock>,
+    stopped: AtomicBool,
 }
 
 impl Transactions {
@@ -112,7 +87,18 @@ impl Transactions {
             open: Mutex::new(HashMap::new()),
             garbage: Mutex::new(GarbageQueue::default()),
             clock,
+            stopped: AtomicBool::new(false),
         }
+    }
+
+    /// Refuses all changes from now on: what is in memory or on disk is no longer known to be right.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    /// Whether changes are refused.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire) || self.log.get().is_some_and(|log| log.poisoned())
     }
 
     /// Names the log that commits go to from now on.
@@ -161,50 +147,16 @@ impl Transactions {
         &self.row_ops
     }
 
-    /// The undo logs of all transactions that may still be taken back, with their newest records.
+    /// The undo logs of all transactions that have not committed, with their newest records. Called inside the
+    /// barrier with commits frozen: afterwards a status may be another one.
     pub fn open(&self) -> Vec<(TransactionId, Arc<UndoLog>, Option<Arc<UndoRecord>>)> {
         let open = self.open.lock();
-        open.iter().map(|(&id, log)| (id, Arc::clone(log), log.head())).collect()
-    }
-
-    /// Takes the oldest garbage up into work, if its commit is not younger than `horizon`. One collector at a time;
-    /// it calls [`Self::garbage_done`] inside the row operation that finishes the work.
-    pub fn next_garbage(&self, horizon: Timestamp) -> Option<Garbage> {
-        let mut queue = self.garbage.lock();
-        if queue.working.is_none() && queue.waiting.front().is_some_and(|(ts, _)| *ts <= horizon) {
-            queue.working = queue.waiting.pop_front();
-        }
-        queue.working.as_ref().map(|(_, garbage)| garbage.clone())
-    }
-
-    /// The garbage taken up last is gone.
-    pub fn garbage_done(&self) {
-        self.garbage.lock().working = None;
-    }
-
-    /// The garbage taken up last has to wait for transactions that are open now.
-    pub fn postpone_garbage(&self) {
-        let mut queue = self.garbage.lock();
-        if let Some((_, garbage)) = queue.working.take() {
-            let newest = queue.waiting.back().map_or(Timestamp(0), |(ts, _)| *ts);
-            let ts = newest.max(self.snapshots.visible_ts());
-            queue.waiting.push_back((ts, garbage));
-        }
-    }
-
-    /// Adds garbage of the commit `ts`.
-    pub fn add_garbage(&self, ts: Timestamp, garbage: impl IntoIterator<Item = Garbage>) {
-        let mut queue = self.garbage.lock();
-        let at = queue.waiting.partition_point(|(other, _)| *other <= ts);
-        debug_assert_eq!(at, queue.waiting.len(), "garbage is added in the order of commits");
-        queue.waiting.extend(garbage.into_iter().map(|garbage| (ts, garbage)));
-    }
-
-    /// The garbage of all commits up to `ts`, for the cut. No collector may be at work.
-    pub fn pending_garbage(&self, ts: Timestamp) -> Vec<Garbage> {
-        let queue = self.garbage.lock();
-        let of_cut = queue.working.iter().chain(&queue.waiting).filter(|(other, _)| *other <= ts);
-        of_cut.map(|(_, garbage)| garbage.clone()).collect()
+        let uncommitted = open.iter().filter(|&(&id, _)| match self.statuses.status(id) {
+            Status::Active | Status::Committing | Status::Aborted => true,
+            // Rolled back ones leave the table before their slot is given up.
+            Status::Committed(_) | Status::Released => false,
+        });
+        uncommitted.map(|(&id, log)| (id, Arc::clone(log), log.head())).collect()
     }
 
     fn flush(&self, upto: Lsn) -> Result<()> {
@@ -215,14 +167,6 @@ impl Transactions {
         }
         Ok(())
     }
-}
-
-#[derive(Default)]
-struct GarbageQueue {
-    /// In the order of commits.
-    waiting: VecDeque<(Timestamp, Garbage)>,
-    /// What a collector is at, which is garbage still until it is done.
-    working: Option<(Timestamp, Garbage)>,
 }
 
 /// A session as transactions know it; lent to each of its transactions in turn.
@@ -284,6 +228,8 @@ impl Transaction {
         isolation: Isolation,
         reads: SnapshotKind,
     ) -> Self {
+        // A database that is stopped shows what is certain.
+        let reads = if shared.is_stopped() { SnapshotKind::Durable } else { reads };
         Self {
             shared: Arc::clone(shared),
             isolation,
@@ -339,6 +285,9 @@ impl Transaction {
     pub fn write_id(&mut self) -> Result<TransactionId> {
         if let Some(writer) = &self.writer {
             return Ok(writer.id);
+        }
+        if self.shared.is_stopped() {
+            return Err(StorageError::Poisoned.into());
         }
         let id = self.shared.statuses.begin()?;
         let log = Arc::new(UndoLog::default());
@@ -439,11 +388,8 @@ impl Transaction {
     /// # Errors
     /// What the pages say: the transaction can then only be given up.
     pub fn rollback_to(&mut self, mark: Mark, target: &dyn UndoTarget) -> Result<()> {
+        self.take_back(mark.undo, target)?;
         let Some(writer) = &self.writer else { return Ok(()) };
-        while writer.log.length() > mark.undo {
-            let Some(record) = writer.log.head() else { break };
-            target.undo(&record, &writer.log)?;
-        }
         self.garbage.truncate(mark.garbage);
         if mark.redo >= self.written {
             self.redo.truncate(usize::try_from(mark.redo - self.written).unwrap_or(usize::MAX));
@@ -453,6 +399,16 @@ impl Transaction {
         self.written = mark.redo;
         if let Some(log) = self.shared.log.get() {
             log.append(&[&LogRecord::UndoTo { transaction: writer.id, bytes: mark.redo }.encode_header()])?;
+        }
+        Ok(())
+    }
+
+    /// Takes changes back until `length` of them are left.
+    fn take_back(&self, length: u64, target: &dyn UndoTarget) -> Result<()> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        while writer.log.length() > length {
+            let Some(record) = writer.log.head() else { break };
+            target.undo(&record, &writer.log)?;
         }
         Ok(())
     }
@@ -529,26 +485,29 @@ impl Transaction {
     /// Takes everything back. Gives the session back.
     ///
     /// # Errors
-    /// What the pages say: the changes that could not be taken back stay invisible, and the next cut notes them.
+    /// What the pages say. What could not be taken back must not be built upon: the database is stopped, and the next
+    /// opening takes it back.
     pub fn rollback(mut self, target: &dyn UndoTarget) -> (Participant, Result<()>) {
-        let undone = self.rollback_to(Mark { undo: 0, redo: 0, garbage: 0 }, target);
-        if let Some(writer) = self.writer.take() {
-            self.shared.statuses.abort(writer.id);
-            if undone.is_ok() {
-                if self.chunks > 0
-                    && let Some(log) = self.shared.log.get()
-                {
-                    // Readers of the log drop the chunks without it too, only later.
-                    log.append(&[&LogRecord::Abort { transaction: writer.id }.encode_header()]).ok();
-                }
-                self.shared.open.lock().remove(&writer.id);
-            }
+        let undone = self.take_back(0, target);
+        let Some(writer) = self.writer.take() else {
             self.party.locker.end_transaction();
-            if undone.is_ok() {
-                self.shared.statuses.release(writer.id);
-            }
+            return (self.party, undone);
+        };
+        if undone.is_err() {
+            self.shared.stop();
         } else {
-            self.party.locker.end_transaction();
+            if self.chunks > 0
+                && let Some(log) = self.shared.log.get()
+            {
+                // Readers of the log drop the chunks without it too, only later.
+                log.append(&[&LogRecord::Abort { transaction: writer.id }.encode_header()]).ok();
+            }
+            self.shared.open.lock().remove(&writer.id);
+        }
+        self.shared.statuses.abort(writer.id);
+        self.party.locker.end_transaction();
+        if undone.is_ok() {
+            self.shared.statuses.release(writer.id);
         }
         (self.party, undone)
     }

@@ -122,12 +122,21 @@ impl Drop for UndoRecord {
 }
 
 /// The undo log of one transaction, shared with cuts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct UndoLog {
     head: Mutex<Option<Arc<UndoRecord>>>,
     length: AtomicU64,
-    /// Position of the first redo chunk written ahead of the commit, 0 if none.
+    /// Position of the first redo chunk written ahead of the commit.
     first_chunk: AtomicU64,
+}
+
+/// No chunk was written ahead.
+const NO_CHUNK: u64 = u64::MAX;
+
+impl Default for UndoLog {
+    fn default() -> Self {
+        Self { head: Mutex::new(None), length: AtomicU64::new(0), first_chunk: AtomicU64::new(NO_CHUNK) }
+    }
 }
 
 impl UndoLog {
@@ -176,12 +185,12 @@ impl UndoLog {
 
     /// Notes where the transaction's first redo chunk was written.
     pub fn note_chunk(&self, at: Lsn) {
-        self.first_chunk.compare_exchange(0, at.0, Ordering::AcqRel, Ordering::Relaxed).ok();
+        self.first_chunk.compare_exchange(NO_CHUNK, at.0, Ordering::AcqRel, Ordering::Relaxed).ok();
     }
 
     /// Where the transaction's first redo chunk was written.
     pub fn first_chunk(&self) -> Option<Lsn> {
-        Some(self.first_chunk.load(Ordering::Acquire)).filter(|&at| at != 0).map(Lsn)
+        Some(self.first_chunk.load(Ordering::Acquire)).filter(|&at| at != NO_CHUNK).map(Lsn)
     }
 
     /// Replaces the transaction's id by its commit's timestamp in every record, so that its slot can be reused.

@@ -41,11 +41,13 @@ enum Frame {
 }
 
 impl WalReader {
-    /// A reader of the records from `from` on, which is the end of a record or where a log began.
+    /// A reader of the records from `from` on, which is the end of a record or where a log began, in the chain with
+    /// `salt`, or in the newest that has the position. An opening that failed leaves an empty chain behind, so
+    /// whoever knows the salt gives it.
     ///
     /// # Errors
     /// `CorruptLog` if no segment holds the position or the log ends before it; `WrongVersion`; `Io`.
-    pub fn open(vfs: Arc<dyn Vfs>, folder: &Path, from: Lsn) -> Result<Self> {
+    pub fn open(vfs: Arc<dyn Vfs>, folder: &Path, from: Lsn, salt: Option<u64>) -> Result<Self> {
         let missing = || corrupt(from, "the segment that holds this position is missing");
         if !vfs.exists(folder).map_err(|e| io_error("open", folder, e))? {
             return Err(missing());
@@ -55,7 +57,9 @@ impl WalReader {
         let header = loop {
             let number = later.pop().ok_or_else(missing)?;
             match read_header(&*vfs, folder, number)? {
-                Some(header) if header.start <= from => break header,
+                Some(header) if header.start <= from && salt.is_none_or(|salt| salt == header.salt) => {
+                    break header;
+                }
                 Some(_) | None => passed.push(number),
             }
         };

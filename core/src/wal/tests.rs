@@ -30,7 +30,7 @@ type Records = Vec<(Lsn, Lsn, Vec<u8>)>;
 fn read_until_error(vfs: &(impl Vfs + Clone + 'static), from: Lsn) -> (Records, Result<()>) {
     let mut records = Vec::new();
     let mut read = || {
-        let mut reader = WalReader::open(Arc::new(vfs.clone()), Path::new(FOLDER), from)?;
+        let mut reader = WalReader::open(Arc::new(vfs.clone()), Path::new(FOLDER), from, None)?;
         while let Some(record) = reader.next()? {
             records.push(record);
         }
@@ -242,7 +242,7 @@ fn a_new_opening_starts_a_chain_of_its_own() {
     drop(wal);
     let wal = create(&vfs, 2, middle, SMALL);
     assert_eq!(read(&vfs, Lsn(0)).len(), 100, "until the cut, the old chain counts");
-    let reader = WalReader::open(Arc::new(vfs.clone()), Path::new(FOLDER), middle).unwrap();
+    let reader = WalReader::open(Arc::new(vfs.clone()), Path::new(FOLDER), middle, None).unwrap();
     assert_eq!(reader.salt(), 2);
     for n in 100..200 {
         wal.append(&[&record(n, 600)]).unwrap();

@@ -168,7 +168,8 @@ impl<'a, B: PageBytes + ?Sized> LeafView<'a, B> {
         let rows = usize::from(page.u16(ROWS));
         let dense = page.u16(FLAGS) & DENSE != 0;
         let fixed_end = layout.fixed_end(capacity, dense);
-        if rows > capacity || fixed_end > page.size() {
+        let heap_top = page.u32(HEAP_TOP) as usize;
+        if rows > capacity || fixed_end > heap_top || heap_top > page.size() {
             return Err(Damage("the rows of a leaf do not fit its page"));
         }
         let header = Header {

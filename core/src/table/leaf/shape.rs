@@ -1,7 +1,7 @@
 //! The shape of a leaf: how many rows it has places for, when it is rebuilt, split or merged.
 
 use super::{
-    CAPACITY, FIRST, FLAGS, HEAP_TOP, Header, INLINE, LeafLayout, LeafMut, LeafView, MAX_GAP, SCHEMA,
+    CAPACITY, FIRST, FLAGS, HEAP_TOP, Header, INLINE, LeafLayout, LeafMut, LeafView, MAX_GAP, ROWS, SCHEMA,
 };
 use crate::btree::{Damage, LEAF_BODY};
 use crate::codec::row::Cell;
@@ -97,6 +97,13 @@ pub(super) fn rebuild(
     let source = leaf.to_vec();
     let view = LeafView::new(&*source, layout)?;
     let slots: Vec<usize> = (0..view.rows()).filter(|&slot| view.is_used(slot)).collect();
+    if dense && view.header.dense && view.rows() <= capacity {
+        // Whoever has found a slot finds its row there afterwards: unused slots stay.
+        let (schema, first) = (view.schema(), view.header.first);
+        write_rows(leaf, layout, schema, first, capacity, true, &[(&view, &slots)])?;
+        leaf[ROWS..ROWS + 2].copy_from_slice(&(view.rows() as u16).to_le_bytes());
+        return Ok(());
+    }
     let ends = slots.first().zip(slots.last()).map(|(&a, &b)| (view.row_id(a).0, view.row_id(b).0));
     let (first, span) = ends.map_or((view.header.first, 0), |(a, b)| (a, b.wrapping_sub(a) as usize));
     let dense = dense && (slots.is_empty() || span < capacity);
