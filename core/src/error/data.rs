@@ -224,6 +224,177 @@ pub enum DataError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An argument outside the domain of a function.
+    #[error("input is out of range")]
+    InputOutOfRange,
+    /// A square root that is no number.
+    #[error("cannot take square root of a negative number")]
+    NegativeSquareRoot,
+    /// A logarithm that is no number.
+    #[error("cannot take logarithm of {operand}")]
+    LogarithmOf {
+        /// `zero` or `a negative number`.
+        operand: &'static str,
+    },
+    /// A power that is no number.
+    #[error("zero raised to a negative power is undefined")]
+    ZeroToNegativePower,
+    /// A power that is no real number.
+    #[error("a negative number raised to a non-integer power yields a complex result")]
+    NegativeToFractionalPower,
+    /// A factorial that is no number.
+    #[error("factorial of a negative number is undefined")]
+    NegativeFactorial,
+    /// Bounds or a count that make no histogram.
+    #[error("{problem}")]
+    InvalidWidthBucket {
+        /// What is wrong with them.
+        problem: &'static str,
+    },
+    /// A string that would be too long.
+    #[error("requested length too large")]
+    RequestedLengthTooLarge,
+    /// A part of a string that ends before it begins.
+    #[error("negative substring length not allowed")]
+    NegativeSubstringLength,
+    /// A part of a string counted from no end.
+    #[error("field position must not be zero")]
+    FieldPositionZero,
+    /// A negative code of a character.
+    #[error("character number must be positive")]
+    NegativeCharacter,
+    /// A zero byte in a text.
+    #[error("null character not permitted")]
+    NullCharacter,
+    /// A code without a character.
+    #[error("requested character not valid for encoding: {code}")]
+    CharacterOutOfRange {
+        /// The code.
+        code: i32,
+    },
+    /// A byte past the end.
+    #[error("index {index} out of valid range, 0..{last}")]
+    ByteIndexOutOfRange {
+        /// The byte.
+        index: i32,
+        /// The last there is.
+        last: i64,
+    },
+    /// A character encoding that is not known.
+    #[error("invalid source encoding name \"{name}\"")]
+    UnknownEncoding {
+        /// As given.
+        name: String,
+    },
+    /// A textual form of bytes that is not known.
+    #[error("unrecognized encoding: \"{name}\"")]
+    UnrecognizedEncoding {
+        /// As given.
+        name: String,
+    },
+    /// Bytes that are no text.
+    #[error("invalid byte sequence for encoding \"UTF8\": {bytes}")]
+    InvalidUtf8 {
+        /// The first wrong ones.
+        bytes: String,
+    },
+    /// A character that base64 does not have.
+    #[error("invalid symbol \"{symbol}\" found while decoding base64 sequence")]
+    InvalidBase64 {
+        /// The character.
+        symbol: char,
+    },
+    /// Padding of base64 in the middle.
+    #[error("unexpected \"=\" while decoding base64 sequence")]
+    UnexpectedPadding,
+    /// Base64 that stops too early.
+    #[error("invalid base64 end sequence")]
+    InvalidBase64End,
+    /// A letter that `format` does not know.
+    #[error("unrecognized format() type specifier \"{specifier}\"")]
+    UnknownFormatSpecifier {
+        /// The letter.
+        specifier: char,
+    },
+    /// A format that ends in a specifier.
+    #[error("unterminated format() type specifier")]
+    UnterminatedFormat,
+    /// More specifiers than arguments.
+    #[error("too few arguments for format()")]
+    TooFewFormatArguments,
+    /// A number in a format that is too large.
+    #[error("number is out of range")]
+    FormatNumberOutOfRange,
+    /// An argument of a format before the first.
+    #[error("format specifies argument 0, but arguments are numbered from 1")]
+    FormatArgumentZero,
+    /// A width's argument without its end.
+    #[error("width argument position must be ended by \"$\"")]
+    FormatWidthNotClosed,
+    /// NULL as a name.
+    #[error("null values cannot be formatted as an SQL identifier")]
+    NullIdentifier,
+    /// A flag that regular expressions do not have.
+    #[error("invalid regular expression option: \"{option}\"")]
+    InvalidRegularExpressionOption {
+        /// The flag.
+        option: char,
+    },
+    /// A field of a date or time that is not known.
+    #[error("unit \"{unit}\" not recognized for type {ty}")]
+    UnknownUnit {
+        /// As given.
+        unit: String,
+        /// The type.
+        ty: &'static str,
+    },
+    /// A field that a type does not have.
+    #[error("unit \"{unit}\" not supported for type {ty}")]
+    UnsupportedUnit {
+        /// As given.
+        unit: String,
+        /// The type.
+        ty: &'static str,
+    },
+    /// A date made of parts that are none.
+    #[error("date field value out of range: {text}")]
+    DateFieldOutOfRange {
+        /// The parts.
+        text: String,
+    },
+    /// A date made of parts that is too far away.
+    #[error("date out of range: {text}")]
+    DateTextOutOfRange {
+        /// The parts.
+        text: String,
+    },
+    /// A time made of parts that are none.
+    #[error("time field value out of range: {text}")]
+    TimeFieldOutOfRange {
+        /// The parts.
+        text: String,
+    },
+    /// Seconds that reach no timestamp.
+    #[error("timestamp out of range: \"{text}\"")]
+    UnixTimestampOutOfRange {
+        /// The seconds.
+        text: String,
+    },
+    /// A timestamp made of no number.
+    #[error("timestamp cannot be NaN")]
+    TimestampIsNan,
+    /// A zone given as a span that has no fixed length.
+    #[error("interval time zone must not include months or days")]
+    ZoneWithMonths,
+    /// An origin of bins that is infinite.
+    #[error("origin out of range")]
+    OriginOutOfRange,
+    /// Bins without a fixed length.
+    #[error("timestamps cannot be binned into intervals containing months or years")]
+    BinWithMonths,
+    /// Bins of no length.
+    #[error("stride must be greater than zero")]
+    StrideNotPositive,
     /// A value stored or compared as a type it does not have.
     #[error("expected a value of type {expected} but got one of type {found}")]
     TypeMismatch {
@@ -279,6 +450,44 @@ impl DataError {
             Self::InvalidText { .. } | Self::InvalidBytea => SqlState::INVALID_TEXT_REPRESENTATION,
             Self::InvalidEscape | Self::PatternEndsWithEscape => SqlState::INVALID_ESCAPE_SEQUENCE,
             Self::InvalidRegularExpression { .. } => SqlState::INVALID_REGULAR_EXPRESSION,
+            Self::InputOutOfRange | Self::NegativeFactorial | Self::FormatNumberOutOfRange => {
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE
+            }
+            Self::NegativeSquareRoot | Self::ZeroToNegativePower | Self::NegativeToFractionalPower => {
+                SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION
+            }
+            Self::LogarithmOf { .. } => SqlState::INVALID_ARGUMENT_FOR_LOGARITHM,
+            Self::InvalidWidthBucket { .. } => SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION,
+            Self::RequestedLengthTooLarge
+            | Self::NegativeCharacter
+            | Self::NullCharacter
+            | Self::CharacterOutOfRange { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
+            Self::NegativeSubstringLength => SqlState::SUBSTRING_ERROR,
+            Self::FieldPositionZero
+            | Self::UnknownEncoding { .. }
+            | Self::UnrecognizedEncoding { .. }
+            | Self::InvalidBase64 { .. }
+            | Self::UnexpectedPadding
+            | Self::InvalidBase64End
+            | Self::UnknownFormatSpecifier { .. }
+            | Self::UnterminatedFormat
+            | Self::TooFewFormatArguments
+            | Self::FormatArgumentZero
+            | Self::FormatWidthNotClosed
+            | Self::InvalidRegularExpressionOption { .. }
+            | Self::UnknownUnit { .. }
+            | Self::ZoneWithMonths => SqlState::INVALID_PARAMETER_VALUE,
+            Self::ByteIndexOutOfRange { .. } => SqlState::ARRAY_SUBSCRIPT_ERROR,
+            Self::InvalidUtf8 { .. } => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+            Self::NullIdentifier => SqlState::NULL_VALUE_NOT_ALLOWED,
+            Self::UnsupportedUnit { .. } | Self::BinWithMonths => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::DateFieldOutOfRange { .. }
+            | Self::DateTextOutOfRange { .. }
+            | Self::TimeFieldOutOfRange { .. }
+            | Self::UnixTimestampOutOfRange { .. }
+            | Self::TimestampIsNan
+            | Self::OriginOutOfRange
+            | Self::StrideNotPositive => SqlState::DATETIME_FIELD_OVERFLOW,
             Self::TypeMismatch { .. } => SqlState::DATATYPE_MISMATCH,
         }
     }

@@ -183,6 +183,12 @@ pub enum StatementError {
         /// Its name.
         name: String,
     },
+    /// A setting that is not there.
+    #[error("unrecognized configuration parameter \"{name}\"")]
+    UnknownSetting {
+        /// As written.
+        name: String,
+    },
     /// `count(DISTINCT *)`
     #[error("DISTINCT specified but no argument given")]
     DistinctWithoutArguments,
@@ -215,6 +221,7 @@ impl StatementError {
             Self::DistinctWithoutArguments => SqlState::SYNTAX_ERROR,
             Self::IsIndex { .. } | Self::IsNotIndex { .. } => SqlState::WRONG_OBJECT_TYPE,
             Self::UndefinedObject { .. } => SqlState::UNDEFINED_OBJECT,
+            Self::UnknownSetting { .. } => SqlState::UNDEFINED_OBJECT,
         }
     }
 }

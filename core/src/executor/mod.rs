@@ -50,6 +50,9 @@ mod top_k;
 mod values;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::{Result, TransactionError};
 use crate::plan::physical::PhysicalPlan;
 use crate::transaction::RowLockMode;

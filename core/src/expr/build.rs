@@ -337,7 +337,8 @@ impl Expr {
             return Self::compare(operator, operand, list.remove(0));
         }
         let operand = operand.coerce_operand(common)?;
-        let list = list.into_iter().map(|member| member.coerce_operand(common)).collect::<Result<Vec<_>>>()?;
+        let list =
+            list.into_iter().map(|member| member.coerce_operand(common)).collect::<Result<Vec<_>>>()?;
         Ok(Self::InList { operand: Box::new(operand), list, negated })
     }
 

@@ -37,7 +37,8 @@ impl ExprDisplay<'_> {
     }
 
     fn members(&self, f: &mut fmt::Formatter<'_>, list: &[Expr]) -> fmt::Result {
-        let constants = || list.iter().map(|e| if let Expr::Constant { value, .. } = e { Some(value) } else { None });
+        let constants =
+            || list.iter().map(|e| if let Expr::Constant { value, .. } = e { Some(value) } else { None });
         if !constants().all(|value| value.is_some()) {
             f.write_str("ARRAY[")?;
             self.list(f, list, ", ")?;

@@ -42,7 +42,11 @@ fn simplify(expr: &mut Expr) {
         Expr::Not(operand) => match operand.as_mut() {
             Expr::Not(inner) if inner.data_type() == DataType::Boolean => *expr = take(inner),
             Expr::Compare { operator, left, right } => {
-                *expr = Expr::Compare { operator: operator.negate(), left: take_box(left), right: take_box(right) };
+                *expr = Expr::Compare {
+                    operator: operator.negate(),
+                    left: take_box(left),
+                    right: take_box(right),
+                };
             }
             Expr::Is { negated, .. } | Expr::InList { negated, .. } | Expr::Like { negated, .. } => {
                 *negated = !*negated;

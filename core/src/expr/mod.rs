@@ -35,6 +35,9 @@ pub mod functions;
 pub mod resolve;
 pub mod walk;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use crate::types::{CastContext, DataType, Value};
 
 pub use context::{Environment, EvalContext, SessionNames};

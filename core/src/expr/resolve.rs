@@ -384,16 +384,19 @@ fn operation(name: &str, types: &[DataType]) -> String {
 
 pub(super) fn no_operator(name: &str, types: &[DataType]) -> Error {
     let hint = match types.len() {
-        1 => "No operator matches the given name and argument type. You might need to add an explicit type cast.",
-        _ => "No operator matches the given name and argument types. You might need to add explicit type casts.",
+        1 => {
+            "No operator matches the given name and argument type. You might need to add an explicit type cast."
+        }
+        _ => {
+            "No operator matches the given name and argument types. You might need to add explicit type casts."
+        }
     };
     Error::from(StatementError::UndefinedOperator { operation: operation(name, types) }).with_hint(hint)
 }
 
 fn ambiguous_operator(name: &str, types: &[DataType]) -> Error {
-    Error::from(StatementError::AmbiguousOperator { operation: operation(name, types) }).with_hint(
-        "Could not choose a best candidate operator. You might need to add explicit type casts.",
-    )
+    Error::from(StatementError::AmbiguousOperator { operation: operation(name, types) })
+        .with_hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
 }
 
 fn no_function(name: &str, types: &[DataType]) -> Error {
@@ -403,7 +406,6 @@ fn no_function(name: &str, types: &[DataType]) -> Error {
 }
 
 fn ambiguous_function(name: &str, types: &[DataType]) -> Error {
-    Error::from(StatementError::AmbiguousFunction { call: format!("{name}({})", names(types)) }).with_hint(
-        "Could not choose a best candidate function. You might need to add explicit type casts.",
-    )
+    Error::from(StatementError::AmbiguousFunction { call: format!("{name}({})", names(types)) })
+        .with_hint("Could not choose a best candidate function. You might need to add explicit type casts.")
 }

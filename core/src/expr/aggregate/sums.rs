@@ -20,7 +20,10 @@ const INTERVAL: Operand = Operand::Is(DataType::Interval);
 const WHOLE: DataType = DataType::Numeric { precision: 38, scale: 0 };
 
 pub(super) const TABLE: &[Aggregate] = &[
-    Aggregate { may_return_null: false, ..aggregate("count", &[], DataType::BigInt, |_, _| Box::new(CountRows)) },
+    Aggregate {
+        may_return_null: false,
+        ..aggregate("count", &[], DataType::BigInt, |_, _| Box::new(CountRows))
+    },
     Aggregate {
         may_return_null: false,
         ..aggregate("count", &[Operand::Any], DataType::BigInt, |_, _| Box::new(Count))
@@ -32,7 +35,9 @@ pub(super) const TABLE: &[Aggregate] = &[
     aggregate("sum", &[DOUBLE], DataType::Double, |_, _| Box::new(FloatTotal::<f64>(PhantomData))),
     Aggregate {
         result: ResultType::Rule(sum_type),
-        ..aggregate("sum", &[NUMERIC], DataType::AnyNumeric, |types, result| decimal_total(types, result, false))
+        ..aggregate("sum", &[NUMERIC], DataType::AnyNumeric, |types, result| {
+            decimal_total(types, result, false)
+        })
     },
     aggregate("sum", &[INTERVAL], DataType::Interval, |_, _| Box::new(IntervalTotal { average: false })),
     aggregate("avg", &[SMALLINT], DataType::AnyNumeric, |types, result| decimal_total(types, result, true)),

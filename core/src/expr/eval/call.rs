@@ -251,9 +251,8 @@ impl<'a> Argument<'a> for &'a str {
     #[inline]
     fn get(source: &Self::Source, row: usize) -> Self {
         let bytes = source.at(row).as_bytes();
-        std::str::from_utf8(bytes).unwrap_or_else(|error| {
-            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()
-        })
+        std::str::from_utf8(bytes)
+            .unwrap_or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default())
     }
 }
 
@@ -389,8 +388,16 @@ macro_rules! native_outputs {
         }
     )*};
 }
-native_outputs!(bool as u8, i16 as i16, i32 as i32, i64 as i64, f32 as f32, f64 as f64, Interval as Interval,
-                [u8; 16] as [u8; 16]);
+native_outputs!(
+    bool as u8,
+    i16 as i16,
+    i32 as i32,
+    i64 as i64,
+    f32 as f32,
+    f64 as f64,
+    Interval as Interval,
+    [u8; 16] as [u8; 16]
+);
 
 macro_rules! string_outputs {
     ($($ty:ty, $bytes:ident);*) => {$(

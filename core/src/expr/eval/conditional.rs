@@ -173,7 +173,6 @@ impl Evaluator {
         });
         Ok(())
     }
-
 }
 
 /// Makes a vector as long as the chunk, for rows in any order.

@@ -37,5 +37,5 @@ mod select;
 pub use call::{Argument, Call, Output, RowSet, Store, binary, ternary, unary};
 pub use lane::Lane;
 pub use pattern::Pattern;
+pub(super) use pattern::reason;
 pub use run::{Evaluator, Outputs, evaluate_constant};
-

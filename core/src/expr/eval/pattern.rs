@@ -182,9 +182,8 @@ impl Pieces {
             }
         }
         // The tail is as many characters as it has symbols, so its bytes are counted from the end.
-        self.tail_start(tail, text).is_some_and(|start| {
-            start >= at && self.piece_at(tail, text, start) == Some(text.len())
-        })
+        self.tail_start(tail, text)
+            .is_some_and(|start| start >= at && self.piece_at(tail, text, start) == Some(text.len()))
     }
 
     /// Where a piece that begins at `start` ends, if it matches there.
@@ -251,7 +250,7 @@ fn compile(expression: &str, ignore_case: bool) -> Result<Box<Regex>> {
 }
 
 /// The last line of the error's text, which says what is wrong.
-pub(crate) fn reason(error: &regex::Error) -> String {
+pub(in crate::expr) fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     text.lines().last().unwrap_or(&text).trim_start_matches("error: ").to_owned()
 }

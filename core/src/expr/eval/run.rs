@@ -55,11 +55,8 @@ impl<'a> Outputs<'a> {
 }
 
 /// What stands in a register while its node is computed.
-const ABSENT: Vector = Vector::Sequence(crate::types::vector::Sequence {
-    physical: PhysicalType::I64,
-    base: 0,
-    step: 0,
-});
+const ABSENT: Vector =
+    Vector::Sequence(crate::types::vector::Sequence { physical: PhysicalType::I64, base: 0, step: 0 });
 
 /// The value of an expression without columns.
 ///
@@ -146,7 +143,8 @@ impl Evaluator {
         chunk_rows(chunk).copy_to(&mut current);
         for index in 0..roots {
             let mut passed = self.take_rows();
-            let rows = if current.len() == chunk.len { RowSet::All(chunk.len) } else { RowSet::Some(&current) };
+            let rows =
+                if current.len() == chunk.len { RowSet::All(chunk.len) } else { RowSet::Some(&current) };
             self.select_rows(self.program.roots[index], rows, &input, &mut passed)?;
             self.give_rows(std::mem::replace(&mut current, passed));
             self.enter();
@@ -342,8 +340,15 @@ impl Evaluator {
             let len = dictionary.len();
             let mut values = FlatVector::new(out.physical());
             let mut selected = self.take_rows();
-            let result =
-                self.invoke(id, RowSet::All(len), len, input, Some((node, &instead)), &mut values, &mut selected);
+            let result = self.invoke(
+                id,
+                RowSet::All(len),
+                len,
+                input,
+                Some((node, &instead)),
+                &mut values,
+                &mut selected,
+            );
             self.give_rows(selected);
             if result.is_ok() {
                 *out = Vector::Dictionary { codes, dictionary: Arc::new(values) };
@@ -368,7 +373,8 @@ impl Evaluator {
             match self.vector(id, input) {
                 Vector::Constant(_) => {}
                 Vector::Dictionary { codes, dictionary }
-                    if dictionary.len() < rows.count() && found.as_ref().is_none_or(|(node, ..)| *node == id) =>
+                    if dictionary.len() < rows.count()
+                        && found.as_ref().is_none_or(|(node, ..)| *node == id) =>
                 {
                     found = Some((id, Arc::clone(codes), Arc::clone(dictionary)));
                 }

@@ -389,7 +389,8 @@ fn power_between(scale: u8, result: u8) -> i128 {
 const LIMIT: i128 = 10i128.pow(38);
 
 fn decimals<O: Exact>(call: &mut Call<'_>) -> Result<()> {
-    let (DataType::Numeric { scale: s, .. }, DataType::Numeric { scale: t, .. }) = (call.types[0], call.types[1])
+    let (DataType::Numeric { scale: s, .. }, DataType::Numeric { scale: t, .. }) =
+        (call.types[0], call.types[1])
     else {
         return binary(call, O::decimal);
     };

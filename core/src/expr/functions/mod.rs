@@ -5,6 +5,13 @@
 //! PostgreSQL's catalog, so that overloads resolve as they do there.
 
 mod arithmetic;
+mod datetime;
+mod encoding;
+mod fields;
+mod math;
+mod pattern;
+mod string;
+mod system;
 
 use super::eval::Call;
 use super::function::{Function, Kind, Operand, ResultType, Variadic, Volatility};
@@ -13,8 +20,19 @@ use crate::types::DataType;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub use encoding::{quote_ident, quote_literal};
+
 /// The tables of all families.
-const FAMILIES: [&[Function]; 1] = [arithmetic::FUNCTIONS];
+const FAMILIES: [&[Function]; 8] = [
+    arithmetic::FUNCTIONS,
+    math::FUNCTIONS,
+    string::FUNCTIONS,
+    encoding::FUNCTIONS,
+    pattern::FUNCTIONS,
+    datetime::FUNCTIONS,
+    fields::FUNCTIONS,
+    system::FUNCTIONS,
+];
 
 /// Overloads by name.
 static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Function>>> = LazyLock::new(|| {
@@ -84,12 +102,22 @@ const fn function(
 }
 
 /// A strict, immutable operator between two operands.
-const fn infix(name: &'static str, arguments: &'static [Operand; 2], result: DataType, code: Code) -> Function {
+const fn infix(
+    name: &'static str,
+    arguments: &'static [Operand; 2],
+    result: DataType,
+    code: Code,
+) -> Function {
     Function { kind: Kind::Infix, ..function(name, arguments, result, code) }
 }
 
 /// A strict, immutable operator before its operand.
-const fn prefix(name: &'static str, arguments: &'static [Operand; 1], result: DataType, code: Code) -> Function {
+const fn prefix(
+    name: &'static str,
+    arguments: &'static [Operand; 1],
+    result: DataType,
+    code: Code,
+) -> Function {
     Function { kind: Kind::Prefix, ..function(name, arguments, result, code) }
 }
 
