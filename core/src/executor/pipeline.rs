@@ -251,8 +251,8 @@ pub(super) struct Gang {
 struct GangState {
     /// Helpers that have begun and not ended.
     active: usize,
-    /// Helpers that have not begun may not any more.
-    closed: bool,
+    /// For helpers that have not begun; none if they may not any more.
+    work: Option<Work>,
     /// Helpers that have begun shall end.
     stopped: bool,
     error: Option<Error>,
@@ -265,13 +265,28 @@ impl Gang {
         Arc::new(Self { state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Whether a helper may begin.
-    fn enter(&self) -> bool {
-        let mut state = self.state.lock();
-        if !state.closed {
-            state.active += 1;
+    /// Asks for `count` helpers.
+    pub(super) fn call_helpers(
+        self: &Arc<Self>,
+        query: &Arc<Query>,
+        pipeline: &Arc<Pipeline>,
+        is_full: Arc<dyn Fn() -> bool + Send + Sync>,
+        count: usize,
+    ) {
+        let (query, pipeline) = (Arc::clone(query), Arc::clone(pipeline));
+        let pool = Arc::clone(&query.resources);
+        self.state.lock().work = Some(Work { query, pipeline, is_full });
+        for _ in 0..count {
+            pool.pool.submit(Box::new(PipelineJob { gang: Arc::clone(self), begun: None }));
         }
-        !state.closed
+    }
+
+    /// What a helper is to do, if it may begin.
+    fn enter(&self) -> Option<Work> {
+        let mut state = self.state.lock();
+        let work = state.work.clone();
+        state.active += usize::from(work.is_some());
+        work
     }
 
     fn leave(&self) {
@@ -303,7 +318,8 @@ impl Gang {
 
     /// Lets no more helpers begin.
     pub(super) fn close(&self) {
-        self.state.lock().closed = true;
+        let work = self.state.lock().work.take();
+        drop(work);
     }
 
     /// Waits until `ready`, or until no helper is at work; whether one is.
@@ -329,8 +345,8 @@ impl Gang {
 
     /// Ends all helpers, whatever they are at.
     pub(super) fn stop(&self) {
+        self.close();
         let mut state = self.state.lock();
-        state.closed = true;
         state.stopped = true;
         while state.active > 0 {
             let parked = std::mem::take(&mut state.parked);
@@ -344,58 +360,38 @@ impl Gang {
             state = self.state.lock();
         }
     }
-
-    /// Lets helpers begin again, for the next pipeline.
-    pub(super) fn reopen(&self) {
-        self.state.lock().closed = false;
-    }
 }
 
 /// Chunks a helper moves before it lets others have its thread.
 const TURN_CHUNKS: usize = 32;
 
-/// A helper's part of a pipeline.
-pub(super) struct PipelineJob {
-    pub(super) gang: Arc<Gang>,
-    pub(super) query: Arc<Query>,
-    pub(super) pipeline: Arc<Pipeline>,
+/// What helpers are to do.
+#[derive(Clone)]
+struct Work {
+    query: Arc<Query>,
+    pipeline: Arc<Pipeline>,
     /// Whether the result has all it can keep for now.
-    pub(super) is_full: Arc<dyn Fn() -> bool + Send + Sync>,
-    pub(super) worker: Option<Worker>,
-    pub(super) begun: bool,
+    is_full: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// A helper's part of a pipeline. One that has not begun holds nothing of the query.
+struct PipelineJob {
+    gang: Arc<Gang>,
+    begun: Option<(Work, Option<Worker>)>,
 }
 
 impl PipelineJob {
-    /// Submits `count` helpers.
-    pub(super) fn submit(
-        gang: &Arc<Gang>,
-        query: &Arc<Query>,
-        pipeline: &Arc<Pipeline>,
-        is_full: &Arc<dyn Fn() -> bool + Send + Sync>,
-        count: usize,
-    ) {
-        for _ in 0..count {
-            query.resources.pool.submit(Box::new(Self {
-                gang: Arc::clone(gang),
-                query: Arc::clone(query),
-                pipeline: Arc::clone(pipeline),
-                is_full: Arc::clone(is_full),
-                worker: None,
-                begun: false,
-            }));
-        }
-    }
-
     fn run(&mut self) -> Result<Turn> {
-        if self.worker.is_none() {
-            self.worker = Some(Worker::new(&self.query, &self.pipeline)?);
-        }
-        let Some(worker) = &mut self.worker else { return Ok(Turn::Done) };
+        let Some((work, worker)) = &mut self.begun else { return Ok(Turn::Done) };
+        let worker = match worker {
+            Some(worker) => worker,
+            None => worker.insert(Worker::new(&work.query, &work.pipeline)?),
+        };
         for _ in 0..TURN_CHUNKS {
             if self.gang.is_stopped() || !worker.step()? {
                 return Ok(Turn::Done);
             }
-            if (self.is_full)() {
+            if (work.is_full)() {
                 return Ok(Turn::Park);
             }
         }
@@ -405,13 +401,11 @@ impl PipelineJob {
 
 impl Job for PipelineJob {
     fn turn(&mut self) -> Turn {
-        if !self.begun {
-            if !self.gang.enter() {
-                return Turn::Done;
-            }
-            self.begun = true;
+        if self.begun.is_none() {
+            let Some(work) = self.gang.enter() else { return Turn::Done };
+            self.begun = Some((work, None));
         }
-        let turn = match catch_unwind(AssertUnwindSafe(|| self.run())) {
+        match catch_unwind(AssertUnwindSafe(|| self.run())) {
             Ok(Ok(turn)) => turn,
             Ok(Err(error)) => {
                 self.gang.fail(error);
@@ -423,11 +417,7 @@ impl Job for PipelineJob {
                 state.stopped = true;
                 Turn::Done
             }
-        };
-        if turn == Turn::Done {
-            self.worker = None;
         }
-        turn
     }
 
     fn park(self: Box<Self>) {
@@ -439,8 +429,8 @@ impl Job for PipelineJob {
 
 impl Drop for PipelineJob {
     fn drop(&mut self) {
-        self.worker = None;
-        if self.begun {
+        // What it holds of the query goes before it leaves: who waits for it may count on that.
+        if self.begun.take().is_some() {
             self.gang.leave();
         }
     }
@@ -453,8 +443,7 @@ impl Drop for PipelineJob {
 pub(super) fn run(query: &Arc<Query>, pipeline: &Arc<Pipeline>) -> Result<()> {
     let Some(helpers) = helpers(query, pipeline)? else { return Ok(()) };
     let gang = Gang::new();
-    let never: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(|| false);
-    PipelineJob::submit(&gang, query, pipeline, &never, helpers);
+    gang.call_helpers(query, pipeline, Arc::new(|| false), helpers);
     let own = run_here(query, pipeline, &gang);
     gang.close();
     if own.is_err() {

@@ -4,7 +4,7 @@
 //! the meantime. Helpers stop when the queue is full and go on when it has been half emptied, so that a slow client
 //! holds neither threads nor memory.
 
-use super::pipeline::{Flow, Gang, Pipeline, PipelineJob, Sink, Stage, Step, Worker, complete, helpers, run};
+use super::pipeline::{Flow, Gang, Pipeline, Sink, Stage, Step, Worker, complete, helpers, run};
 use super::resources::{NodeStats, Query};
 use crate::error::Result;
 use crate::plan::physical::PhysicalPlan;
@@ -165,11 +165,9 @@ impl RowStream {
 
     fn deliver(&mut self, pipeline: &Arc<Pipeline>) -> Result<()> {
         let Some(helpers) = helpers(&self.query, pipeline)? else { return Ok(()) };
-        self.queue.gang.reopen();
         let queue = Arc::downgrade(&self.queue);
-        let is_full: Arc<dyn Fn() -> bool + Send + Sync> =
-            Arc::new(move || queue.upgrade().is_none_or(|queue| queue.len() >= QUEUE_CHUNKS));
-        PipelineJob::submit(&self.queue.gang, &self.query, pipeline, &is_full, helpers);
+        let is_full = move || queue.upgrade().is_none_or(|queue| queue.len() >= QUEUE_CHUNKS);
+        self.queue.gang.call_helpers(&self.query, pipeline, Arc::new(is_full), helpers);
         self.current = Some(Delivery { worker: Some(Worker::new(&self.query, pipeline)?) });
         Ok(())
     }
