@@ -7,6 +7,7 @@
 //! Three kinds of trouble are told apart. A user's mistake or a refused request is an `Err`. A damaged file is
 //! an `Err` too (`StorageError::Corrupt`), never a panic. A bug of ours is an assertion.
 
+mod binding;
 mod data;
 mod statement;
 mod storage;
@@ -15,6 +16,7 @@ mod transaction;
 use crate::sqlstate::SqlState;
 use std::fmt;
 
+pub use binding::BindingError;
 pub use data::DataError;
 pub use statement::StatementError;
 pub use storage::StorageError;
@@ -48,9 +50,12 @@ pub enum ErrorKind {
     /// Values: casts, overflow, constraint violations.
     #[error(transparent)]
     Data(DataError),
-    /// The text of a statement and the names and types in it.
+    /// The text of a statement.
     #[error(transparent)]
     Statement(StatementError),
+    /// The names, types and clauses of a statement.
+    #[error(transparent)]
+    Binding(BindingError),
 }
 
 struct Inner {
@@ -58,14 +63,15 @@ struct Inner {
     position: Option<u32>,
     detail: Option<String>,
     hint: Option<String>,
+    context: Option<String>,
 }
 
-/// An error with its SQLSTATE and whatever helps the reader: position, detail, hint.
+/// An error with its SQLSTATE and whatever helps the reader: position, detail, hint, context.
 pub struct Error(Box<Inner>);
 
 impl Error {
     fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, position: None, detail: None, hint: None }))
+        Self(Box::new(Inner { kind, position: None, detail: None, hint: None, context: None }))
     }
 
     /// What went wrong.
@@ -80,6 +86,7 @@ impl Error {
             ErrorKind::Transaction(e) => e.sqlstate(),
             ErrorKind::Data(e) => e.sqlstate(),
             ErrorKind::Statement(e) => e.sqlstate(),
+            ErrorKind::Binding(e) => e.sqlstate(),
         }
     }
 
@@ -88,7 +95,7 @@ impl Error {
         match &self.0.kind {
             ErrorKind::Storage(e) => e.retry(),
             ErrorKind::Transaction(e) => e.retry(),
-            ErrorKind::Data(_) | ErrorKind::Statement(_) => Retry::Never,
+            ErrorKind::Data(_) | ErrorKind::Statement(_) | ErrorKind::Binding(_) => Retry::Never,
         }
     }
 
@@ -107,6 +114,11 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// PostgreSQL's CONTEXT line: what was being done, such as the line of a file being read.
+    pub fn context(&self) -> Option<&str> {
+        self.0.context.as_deref()
+    }
+
     /// The same error at a position; an inner, more exact position wins.
     #[must_use]
     pub fn at(mut self, position: u32) -> Self {
@@ -118,6 +130,13 @@ impl Error {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// The same error with a CONTEXT line; an inner one wins.
+    #[must_use]
+    pub fn with_context(mut self, context: impl FnOnce() -> String) -> Self {
+        self.0.context.get_or_insert_with(context);
         self
     }
 
@@ -147,6 +166,9 @@ impl fmt::Debug for Error {
         }
         if let Some(h) = &self.0.hint {
             s.field("hint", h);
+        }
+        if let Some(c) = &self.0.context {
+            s.field("context", c);
         }
         s.finish()
     }
@@ -179,5 +201,11 @@ impl From<DataError> for Error {
 impl From<StatementError> for Error {
     fn from(e: StatementError) -> Self {
         Self::new(ErrorKind::Statement(e))
+    }
+}
+
+impl From<BindingError> for Error {
+    fn from(e: BindingError) -> Self {
+        Self::new(ErrorKind::Binding(e))
     }
 }

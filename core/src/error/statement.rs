@@ -121,6 +121,77 @@ pub enum StatementError {
         /// As written.
         name: String,
     },
+    /// Types that no operator of a name takes.
+    #[error("operator does not exist: {operation}")]
+    UndefinedOperator {
+        /// The operator between its types.
+        operation: String,
+    },
+    /// Types that several operators of a name take, none of them best.
+    #[error("operator is not unique: {operation}")]
+    AmbiguousOperator {
+        /// The operator between its types.
+        operation: String,
+    },
+    /// Arguments that no function of a name takes.
+    #[error("function {call} does not exist")]
+    UndefinedFunction {
+        /// The name with the arguments' types.
+        call: String,
+    },
+    /// Arguments that several functions of a name take, none of them best.
+    #[error("function {call} is not unique")]
+    AmbiguousFunction {
+        /// The name with the arguments' types.
+        call: String,
+    },
+    /// Operands that would have to become one type.
+    #[error("{construct} types {left} and {right} cannot be matched")]
+    TypesCannotBeMatched {
+        /// `CASE`, `UNION`, ...
+        construct: &'static str,
+        /// One type.
+        left: &'static str,
+        /// The other.
+        right: &'static str,
+    },
+    /// A condition that is no boolean.
+    #[error("argument of {construct} must be type boolean, not type {found}")]
+    NotBoolean {
+        /// `WHERE`, `AND`, ...
+        construct: &'static str,
+        /// The type it has.
+        found: &'static str,
+    },
+    /// An index where a table is meant.
+    #[error("\"{name}\" is an index")]
+    IsIndex {
+        /// The index.
+        name: String,
+    },
+    /// A table where an index is meant.
+    #[error("\"{name}\" is not an index")]
+    IsNotIndex {
+        /// The table.
+        name: String,
+    },
+    /// An object that is not there.
+    #[error("{kind} \"{name}\" does not exist")]
+    UndefinedObject {
+        /// What it would be.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A setting that is not there.
+    #[error("unrecognized configuration parameter \"{name}\"")]
+    UnknownSetting {
+        /// As written.
+        name: String,
+    },
+    /// `count(DISTINCT *)`
+    #[error("DISTINCT specified but no argument given")]
+    DistinctWithoutArguments,
 }
 
 impl StatementError {
@@ -144,6 +215,13 @@ impl StatementError {
             | Self::InvalidPrecision { .. } => SqlState::INVALID_PARAMETER_VALUE,
             Self::UndefinedTable { .. } => SqlState::UNDEFINED_TABLE,
             Self::DuplicateTable { .. } => SqlState::DUPLICATE_TABLE,
+            Self::UndefinedOperator { .. } | Self::UndefinedFunction { .. } => SqlState::UNDEFINED_FUNCTION,
+            Self::AmbiguousOperator { .. } | Self::AmbiguousFunction { .. } => SqlState::AMBIGUOUS_FUNCTION,
+            Self::TypesCannotBeMatched { .. } | Self::NotBoolean { .. } => SqlState::DATATYPE_MISMATCH,
+            Self::DistinctWithoutArguments => SqlState::SYNTAX_ERROR,
+            Self::IsIndex { .. } | Self::IsNotIndex { .. } => SqlState::WRONG_OBJECT_TYPE,
+            Self::UndefinedObject { .. } => SqlState::UNDEFINED_OBJECT,
+            Self::UnknownSetting { .. } => SqlState::UNDEFINED_OBJECT,
         }
     }
 }

@@ -112,6 +112,15 @@ impl FlatVector {
         self.strings()[row].as_bytes()
     }
 
+    /// The values as they lie in memory, to be written to storage.
+    ///
+    /// # Panics
+    /// If the shape is [`PhysicalType::Bytes`], whose slots mean nothing outside of it.
+    pub fn bytes(&self) -> &[u8] {
+        assert_ne!(PhysicalType::Bytes, self.physical);
+        self.values.slice(self.len * self.physical.width())
+    }
+
     /// The NULLs.
     pub fn validity(&self) -> &Validity {
         &self.validity
@@ -215,6 +224,33 @@ impl FlatVector {
             *slot = unsafe { Str16::from_bits(bits) }.raw();
         }
         self.len += strings.len();
+    }
+
+    /// Appends strings that lie in 16-byte cells of storage: `{length u32, content, zero padded}` up to 12 bytes; of
+    /// any longer one, `long` is asked for the content of the cell with that number.
+    ///
+    /// # Errors
+    /// That of `long`; the strings before its cell may have been appended.
+    pub fn extend_cells<'b, E>(
+        &mut self,
+        cells: &[[u8; 16]],
+        mut long: impl FnMut(usize, &[u8; 16]) -> std::result::Result<&'b [u8], E>,
+    ) -> std::result::Result<(), E> {
+        const BATCH: usize = 64;
+        assert_eq!(PhysicalType::Bytes, self.physical);
+        self.reserve(self.len + cells.len());
+        let mut headers = [RawStr16::EMPTY; BATCH];
+        for (batch, cells) in cells.chunks(BATCH).enumerate() {
+            for (i, cell) in cells.iter().enumerate() {
+                headers[i] = match RawStr16::from_cell(cell) {
+                    Some(raw) => raw,
+                    None => self.store(long(batch * BATCH + i, cell)?),
+                };
+            }
+            self.spare::<RawStr16>(cells.len()).copy_from_slice(&headers[..cells.len()]);
+            self.len += cells.len();
+        }
+        Ok(())
     }
 
     /// Keeps `heap` alive until the next reset.

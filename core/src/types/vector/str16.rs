@@ -41,6 +41,22 @@ impl RawStr16 {
         Some(Self { len: bytes.len() as u32, prefix: [a, b, c, d], rest: u64::from_ne_bytes(rest) })
     }
 
+    /// The header of a short string in a cell of storage, `{length u32, content}`; what lies behind the content does
+    /// not count.
+    pub(super) fn from_cell(cell: &[u8; 16]) -> Option<Self> {
+        let [len @ .., _, _, _, _, _, _, _, _, _, _, _, _] = *cell;
+        let [_, _, _, _, a, b, c, d, rest @ ..] = *cell;
+        let len = u32::from_le_bytes(len);
+        if len as usize > INLINE {
+            return None;
+        }
+        let kept = |from: u32| u64::MAX.checked_shr(64 - 8 * len.saturating_sub(from).min(8)).unwrap_or(0);
+        let head = u64::from(u32::from_le_bytes([a, b, c, d])) & kept(0);
+        let [a, b, c, d, ..] = head.to_le_bytes();
+        let rest = u64::from_le_bytes(rest) & kept(4);
+        Some(Self { len, prefix: [a, b, c, d], rest: u64::from_ne_bytes(rest.to_le_bytes()) })
+    }
+
     /// The header of long bytes at their place, which it does not keep alive.
     ///
     /// # Panics
@@ -117,6 +133,17 @@ impl<'a> Str16<'a> {
         self.len() <= INLINE
     }
 
+    /// The content, unless it lies in the header.
+    pub fn long_bytes(&self) -> Option<&'a [u8]> {
+        if self.is_inline() {
+            return None;
+        }
+        let start = std::ptr::with_exposed_provenance(self.raw.rest as usize);
+        // SAFETY: a long string's bytes live for `'a` by construction: `new` borrows them, `from_raw` and `from_bits`
+        // demand it.
+        Some(unsafe { std::slice::from_raw_parts(start, self.len()) })
+    }
+
     /// The content. Borrowed from the header, because short content lies there.
     pub fn as_bytes(&self) -> &[u8] {
         let start = if self.is_inline() {
@@ -191,6 +218,12 @@ mod tests {
                 assert_eq!(Str16::new(a) == Str16::new(b), a == b, "{a:?} {b:?}");
             }
             assert_eq!(Str16::new(a).as_bytes(), a);
+            if let Some(inline) = RawStr16::inline(a) {
+                let mut cell = [0xee; 16];
+                cell[..4].copy_from_slice(&(a.len() as u32).to_le_bytes());
+                cell[4..4 + a.len()].copy_from_slice(a);
+                assert!(RawStr16::from_cell(&cell) == Some(inline), "{a:?}");
+            }
             // SAFETY: `a` outlives the header.
             assert_eq!(unsafe { Str16::from_bits(Str16::new(a).into_bits()) }.as_bytes(), a);
         }
