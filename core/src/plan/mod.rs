@@ -1,0 +1,13 @@
+//! Plans of queries: what is asked for ([`logical`]), how it is done ([`physical`]) and how both are printed.
+//!
+//! The binder makes a [`LogicalPlan`](logical::LogicalPlan), the optimizer rewrites it until nothing in it needs a
+//! row of another plan, and makes a [`PhysicalPlan`](physical::PhysicalPlan) of the result, which the executor runs.
+
+pub mod display;
+pub mod logical;
+#[cfg(test)]
+pub(crate) mod naive;
+pub mod physical;
+mod walk;
+
+pub use walk::{for_each_argument, for_each_argument_mut, rename_in_expr};
