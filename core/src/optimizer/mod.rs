@@ -1,0 +1,3 @@
+//! Rewrites of logical plans, one file a rule.
+
+pub mod unnest;
