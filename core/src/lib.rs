@@ -5,15 +5,21 @@
 //! enforces that.
 #![deny(unsafe_code)]
 
+pub mod binder;
 pub mod btree;
+pub mod catalog;
 pub mod checkpoint;
 pub mod codec;
 pub mod engine;
 pub mod error;
+pub mod executor;
+pub mod expr;
 pub mod ids;
 pub mod memory;
+pub mod optimizer;
 pub mod pager;
 pub mod parser;
+pub mod plan;
 pub mod sqlstate;
 pub(crate) mod sync;
 pub mod table;

@@ -218,6 +218,32 @@ impl RowTree {
         }
     }
 
+    /// Row ids, ascending, that cut the tree into at most `parts` pieces of similar size; fewer than `parts` - 1 if
+    /// it has not so many leaves. They are read from the highest level that has enough nodes, so that a big tree
+    /// costs no more than a small one.
+    pub fn split_points(&self, pager: &Pager, parts: usize) -> Attempt<Vec<RowId>> {
+        let structure = self.structure(pager);
+        let (mut nodes, mut level) = (vec![self.root], self.height(pager)?);
+        let keys = loop {
+            let (mut keys, mut children) = (Vec::new(), Vec::new());
+            for &id in &nodes {
+                let node = pager.pin_shared(id)?;
+                if !structure.owns(&*node, level) {
+                    return Err(Restart::Retry);
+                }
+                keys.extend((0..inner::count(&*node)).map(|at| inner::key(&*node, at)));
+                children.extend((0..inner::count(&*node)).map(|at| inner::child(&*node, at)));
+            }
+            if keys.len() >= parts || level <= 1 {
+                break keys;
+            }
+            (nodes, level) = (children, level - 1);
+        };
+        // The first key is where the tree begins.
+        let pieces = parts.clamp(1, keys.len().max(1));
+        Ok((1..pieces).map(|piece| keys[piece * keys.len() / pieces]).collect())
+    }
+
     /// Divides the leaf that should take `row`, unless it has room by now. No latch may be held; find the leaf
     /// again afterwards.
     pub fn split(&self, pager: &Pager, leaf: &impl Leaf, row: RowId) -> Attempt<()> {

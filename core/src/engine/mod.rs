@@ -80,7 +80,7 @@ pub struct CheckReport {
 
 /// An open database.
 pub struct Engine {
-    store: Store,
+    store: Arc<Store>,
     log: Arc<Wal>,
     salt: u64,
     checkpointer: Checkpointer,
@@ -121,7 +121,7 @@ impl Engine {
         let newest = superblock.commit_ts;
         let transactions =
             Arc::new(Transactions::new(newest, Durability::Logged, Arc::clone(&options.clock)));
-        let store = Store::new(pager, Arc::clone(&transactions));
+        let store = Arc::new(Store::new(pager, Arc::clone(&transactions)));
         store.set_next_object(FIRST_OBJECT.0);
         let (commit_ts, start) = if never_cut {
             (Timestamp(0), superblock.wal_start)
@@ -140,6 +140,12 @@ impl Engine {
     /// The tables and the transactions.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The same, for whoever outlives a borrow of the engine, such as the threads of queries. It must be dropped before
+    /// [`Self::close`], or the log stays.
+    pub fn shared_store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
     }
 
     /// The memory that everything shares.

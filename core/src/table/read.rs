@@ -52,6 +52,10 @@ impl<'a> Image<'a> {
         self.alive
     }
 
+    pub(super) fn slot(&self) -> usize {
+        self.slot
+    }
+
     /// One column.
     pub(super) fn cell(&self, column: usize) -> Attempt<Cell<'_>> {
         for (layout, record) in self.layers.iter().rev() {

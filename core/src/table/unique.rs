@@ -6,10 +6,10 @@
 use super::index::Index;
 use super::read::Versions;
 use super::write::entry_or_restart;
-use super::{Store, Table, corrupt, versions_of_read};
+use super::{RowKey, Store, Table, corrupt, versions_of_read};
 use crate::btree::{Direction, KeyRange};
 use crate::error::{DataError, Result};
-use crate::ids::{RowId, TransactionId};
+use crate::ids::{ObjectId, RowId, TransactionId};
 use crate::pager::Attempt;
 use crate::transaction::Transaction;
 use std::sync::Arc;
@@ -112,6 +112,82 @@ impl Table {
             }
             return index.add(store, entry);
         }
+    }
+
+    /// A live row that has a key of `values`, a row in the form of [`Table::layout`] that is to be inserted: in one of
+    /// the unique indexes `arbiters`, or in any if there are none; the table's own id stands for the row id as key.
+    /// Waits for writers of such rows.
+    ///
+    /// # Errors
+    /// 54000 for a key too long; those of waiting.
+    pub fn find_conflict(
+        &self,
+        store: &Store,
+        tx: &mut Transaction,
+        values: &[u8],
+        arbiters: &[ObjectId],
+    ) -> Result<Option<RowId>> {
+        let values = self.layout().view(values)?;
+        let counts = |object: ObjectId| arbiters.is_empty() || arbiters.contains(&object);
+        if let RowKey::Column(column) = self.def.row_key
+            && counts(self.def.object)
+        {
+            let row = self.row_of(&values, column)?;
+            if self.wait_for_probe(tx, row, |tx| store.attempt(|| self.try_probe_row(store, tx, row)))? {
+                return Ok(Some(row));
+            }
+        }
+        for index in self.indexes().iter().filter(|index| index.def.unique && counts(index.def.object)) {
+            // The id is not part of the key.
+            let (entry, null) = self.entry_of(store, index, RowId(0), &values)?;
+            if null {
+                continue;
+            }
+            let key = index.key_of(&entry);
+            let mut cursor = index.tree.cursor(KeyRange::prefix(key), Direction::Forward);
+            while let Some(other) = cursor.next(store.pager())? {
+                let (entry, row) = (other.key.to_vec(), index.row_of(other.key));
+                if index.key_of(&entry) == key
+                    && self.wait_for_probe(tx, row, |tx| {
+                        store.attempt(|| self.try_probe(store, tx, index, row, &entry))
+                    })?
+                {
+                    return Ok(Some(row));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Probes until no writer is in the way; whether the row is live.
+    fn wait_for_probe(
+        &self,
+        tx: &mut Transaction,
+        row: RowId,
+        probe: impl Fn(&Transaction) -> Result<Probe>,
+    ) -> Result<bool> {
+        let mut turn = None;
+        loop {
+            match probe(tx)? {
+                Probe::Live => return Ok(true),
+                Probe::Dead => return Ok(false),
+                Probe::Busy(writer) => {
+                    tx.wait_for_writer(self.key(row), writer, &mut turn)?;
+                }
+            }
+        }
+    }
+
+    /// Whether the newest version of a row is alive.
+    fn try_probe_row(&self, store: &Store, tx: &Transaction, row: RowId) -> Attempt<Probe> {
+        let guard = self.tree.find_shared(store.pager(), row)?;
+        let view = self.view(&guard, guard.page_id())?;
+        let statuses = store.transactions().statuses();
+        if let Some(writer) = versions_of_read(&guard).and_then(|v| v.writer(row, tx.id(), statuses)) {
+            return Ok(Probe::Busy(writer));
+        }
+        let alive = view.find(row).is_ok_and(|slot| view.is_alive(slot));
+        Ok(if alive { Probe::Live } else { Probe::Dead })
     }
 
     /// Whether the newest version of a row is alive and has this entry.

@@ -205,7 +205,7 @@ impl Table {
         Ok(Written::Done)
     }
 
-    fn row_of(&self, values: &RowView<'_>, column: u16) -> Result<RowId> {
+    pub(super) fn row_of(&self, values: &RowView<'_>, column: u16) -> Result<RowId> {
         let key = match values.cell(usize::from(column)) {
             Cell::Scalar(Scalar::I16(key)) => i64::from(key),
             Cell::Scalar(Scalar::I32(key)) => i64::from(key),
@@ -529,7 +529,7 @@ pub(super) fn entry_or_restart(
     }
 }
 
-fn refused(tx: &Transaction, written: Written) -> Result<Written> {
+pub(super) fn refused(tx: &Transaction, written: Written) -> Result<Written> {
     let cause = match written {
         Written::Changed => "update",
         Written::Deleted => "delete",

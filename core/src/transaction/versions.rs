@@ -115,6 +115,12 @@ impl VersionMap {
         if undo.is_empty() { Resolution::Current } else { Resolution::Undo(undo) }
     }
 
+    /// Whether the image of every row of the page is what `view` sees. Costs a look at each record that hangs here,
+    /// and saves one at each row of the page.
+    pub fn all_current(&self, view: &ReadView, statuses: &StatusTable) -> bool {
+        self.rows.values().chain(&self.fills).all(|record| view.sees(record, statuses))
+    }
+
     /// The records of a row, newest first, that a running transaction other than `own` may still take back come
     /// first; tells the first such transaction.
     pub fn writer(

@@ -23,6 +23,7 @@
 //!
 //! All functions survive any bytes: they answer with [`Damage`] or nonsense, never with a panic.
 
+mod columns;
 mod edit;
 mod shape;
 
@@ -31,6 +32,7 @@ use crate::codec::row::{Cell, OverflowRef, RowLayout, RowView, read_fixed};
 use crate::ids::{PageId, RowId};
 use crate::types::{PhysicalType, Scalar};
 
+pub(super) use columns::{LongValue, append_cell};
 pub(super) use edit::LeafMut;
 pub(super) use shape::{Room, init, make_room, merge, mergeable, room_for, separator, split};
 

@@ -1,0 +1,90 @@
+//! Locking a row without changing it.
+
+use super::write::{Written, refused};
+use super::{Store, Table, versions_of};
+use crate::error::Result;
+use crate::ids::{RowId, TransactionId};
+use crate::pager::Attempt;
+use crate::transaction::{RowLockMode, StampState, Transaction};
+
+/// What became of an attempt to lock a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowLocked {
+    /// It is locked.
+    Yes,
+    /// Another transaction has it, and waiting was not wanted.
+    Busy,
+    /// It was changed by a transaction that the snapshot does not see.
+    Changed,
+    /// It was deleted by such a transaction.
+    Deleted,
+}
+
+enum Step {
+    Done,
+    Wait(TransactionId),
+    Held,
+    Refused(Written),
+}
+
+impl Table {
+    /// Locks a row that the transaction's statement sees, until the transaction ends. Without `wait` gives up where it
+    /// would have to wait for somebody.
+    ///
+    /// # Errors
+    /// 40001 in REPEATABLE READ for a row that has moved on; those of waiting.
+    pub fn lock(
+        &self,
+        store: &Store,
+        tx: &mut Transaction,
+        row: RowId,
+        mode: RowLockMode,
+        wait: bool,
+    ) -> Result<RowLocked> {
+        let mut turn = None;
+        loop {
+            match store.attempt(|| self.try_lock(store, tx, row, mode))? {
+                Step::Done => return Ok(RowLocked::Yes),
+                Step::Refused(written) => {
+                    return Ok(match refused(tx, written)? {
+                        Written::Changed => RowLocked::Changed,
+                        Written::Done | Written::Deleted | Written::Again => RowLocked::Deleted,
+                    });
+                }
+                Step::Wait(_) | Step::Held if !wait => return Ok(RowLocked::Busy),
+                Step::Wait(writer) => {
+                    tx.wait_for_writer(self.key(row), writer, &mut turn)?;
+                }
+                Step::Held => tx.lock_row(self.key(row), mode)?,
+            }
+        }
+    }
+
+    /// Writers look for locks under the row's latch, so it is taken exclusively here too.
+    fn try_lock(
+        &self,
+        store: &Store,
+        tx: &mut Transaction,
+        row: RowId,
+        mode: RowLockMode,
+    ) -> Attempt<Step> {
+        let guard = self.tree.find_exclusive(store.pager(), row)?;
+        let view = self.view(&guard, guard.page_id())?;
+        let is_alive = view.find(row).is_ok_and(|slot| view.is_alive(slot));
+        let newest = versions_of(guard.side()).and_then(|versions| versions.newest(row));
+        if let Some(newest) = newest {
+            match newest.stamp.resolve(store.transactions().statuses()) {
+                StampState::InProgress(writer) if tx.id() != Some(writer) => return Ok(Step::Wait(writer)),
+                StampState::Committed(ts) if !tx.view().snapshot.sees(ts) => {
+                    return Ok(Step::Refused(if is_alive { Written::Changed } else { Written::Deleted }));
+                }
+                StampState::InProgress(_) | StampState::Committed(_) | StampState::Aborted => {}
+            }
+        }
+        if !is_alive {
+            return Ok(Step::Refused(Written::Deleted));
+        }
+        let granted = tx.party().locker.try_lock_row(self.key(row), mode);
+        Ok(if granted { Step::Done } else { Step::Held })
+    }
+}
