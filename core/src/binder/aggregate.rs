@@ -49,7 +49,9 @@ impl Binder<'_> {
     fn add_aggregate(&mut self, owner: usize, call: AggregateCall) -> ColumnId {
         let aggregates = &mut self.levels[owner].aggregates;
         let mut volatile = false;
-        crate::plan::for_each_argument(&call, &mut |expr| volatile |= expr.volatility() == Volatility::Volatile);
+        crate::plan::for_each_argument(&call, &mut |expr| {
+            volatile |= expr.volatility() == Volatility::Volatile
+        });
         if let Some(known) = aggregates.iter().find(|known| !volatile && known.call == call) {
             return known.id;
         }

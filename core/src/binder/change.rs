@@ -163,7 +163,11 @@ impl Binder<'_> {
                 let field = self.bind_new_value(table, number, value)?;
                 bound.push((number, field));
             }
-            _ => return Err(not_supported("a row that is no list of values and no subquery").at(value.position)),
+            _ => {
+                return Err(
+                    not_supported("a row that is no list of values and no subquery").at(value.position)
+                );
+            }
         }
         Ok(())
     }

@@ -18,7 +18,8 @@ pub(super) fn assign(value: Expr, column: &str, ty: DataType) -> Result<Expr> {
     convert_exactly(value, ty, CastContext::Assignment).map_err(|error| match error.kind() {
         ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
             let column = column.to_owned();
-            let mismatch = BindingError::ColumnTypeMismatch { column, column_type: ty.name(), found: from.name() };
+            let mismatch =
+                BindingError::ColumnTypeMismatch { column, column_type: ty.name(), found: from.name() };
             Error::from(mismatch).with_hint("You will need to rewrite or cast the expression.")
         }
         _ => error,
@@ -70,7 +71,12 @@ impl Binder<'_> {
     }
 
     /// A value converted to the type that a clause asks for: `argument of LIMIT must be type bigint`.
-    pub(super) fn bind_as(&mut self, expr: &ast::Expr, ty: DataType, construct: &'static str) -> Result<Expr> {
+    pub(super) fn bind_as(
+        &mut self,
+        expr: &ast::Expr,
+        ty: DataType,
+        construct: &'static str,
+    ) -> Result<Expr> {
         let bound = self.bind_expr(expr)?;
         let found = bound.data_type().name();
         let bound = bound.cast(ty, CastContext::Assignment).map_err(|error| match error.kind() {
@@ -156,7 +162,8 @@ impl Binder<'_> {
             let value = self.columns.read_as(column.id, column.nullable);
             let expr = convert_exactly(value.clone(), *ty, CastContext::Implicit).at(position)?;
             changed |= expr != value;
-            let declared = if expr == value { self.columns.get(column.id).declared } else { expr.declared_type() };
+            let declared =
+                if expr == value { self.columns.get(column.id).declared } else { expr.declared_type() };
             items.push(Item { name: Arc::clone(&column.name), expr, declared });
         }
         if changed {

@@ -44,7 +44,12 @@ impl Binder<'_> {
         }
     }
 
-    fn bind_copy_in(&mut self, copy: &ast::Copy, table: &Arc<TableEntry>, names: &[Ident]) -> Result<BoundStatement> {
+    fn bind_copy_in(
+        &mut self,
+        copy: &ast::Copy,
+        table: &Arc<TableEntry>,
+        names: &[Ident],
+    ) -> Result<BoundStatement> {
         check_forced(&copy.options, &table.columns.iter().map(|c| &*c.name).collect::<Vec<_>>())?;
         let columns = copied_columns(table, names)?;
         let mut ids: Vec<Option<ColumnId>> = vec![None; table.columns.len()];
@@ -185,7 +190,9 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
     }
     let wrong_way = match direction {
         CopyDirection::From if options.force_quote != CopyColumns::None => Some(("force quote", "COPY TO")),
-        CopyDirection::To if options.force_not_null != CopyColumns::None => Some(("force not null", "COPY FROM")),
+        CopyDirection::To if options.force_not_null != CopyColumns::None => {
+            Some(("force not null", "COPY FROM"))
+        }
         CopyDirection::To if options.force_null != CopyColumns::None => Some(("force null", "COPY FROM")),
         _ => None,
     };

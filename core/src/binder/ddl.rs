@@ -102,7 +102,9 @@ impl Binder<'_> {
             return Err(error.at(name.position()));
         }
         if schema != PUBLIC_SCHEMA {
-            let kind = if schema == SYSTEM_SCHEMA { "System catalog modifications are currently disallowed." } else {
+            let kind = if schema == SYSTEM_SCHEMA {
+                "System catalog modifications are currently disallowed."
+            } else {
                 "The schema holds the views of the SQL standard."
             };
             let error = BindingError::CannotCreate { name: name.to_string() };
@@ -123,7 +125,9 @@ impl Binder<'_> {
             match &constraint.kind {
                 ColumnConstraintKind::NotNull => not_null = true,
                 ColumnConstraintKind::Null => null = true,
-                ColumnConstraintKind::Default(default) => self.bind_default(table, number, default, position)?,
+                ColumnConstraintKind::Default(default) => {
+                    self.bind_default(table, number, default, position)?
+                }
                 ColumnConstraintKind::PrimaryKey => {
                     table.columns[usize::from(number)].not_null = true;
                     table.add_key(constraint.name.clone(), vec![number], true, position)?;
@@ -145,7 +149,11 @@ impl Binder<'_> {
         Ok(())
     }
 
-    fn bind_table_constraint(&mut self, table: &mut Definition, constraint: &ast::TableConstraint) -> Result<()> {
+    fn bind_table_constraint(
+        &mut self,
+        table: &mut Definition,
+        constraint: &ast::TableConstraint,
+    ) -> Result<()> {
         let position = constraint.position;
         match &constraint.kind {
             TableConstraintKind::PrimaryKey(columns) => {
@@ -160,7 +168,9 @@ impl Binder<'_> {
                 let columns = table.key_columns(columns, "unique", position)?;
                 table.add_key(constraint.name.clone(), columns, false, position)
             }
-            TableConstraintKind::Check(check) => self.bind_check(table, constraint.name.as_ref(), None, check),
+            TableConstraintKind::Check(check) => {
+                self.bind_check(table, constraint.name.as_ref(), None, check)
+            }
         }
     }
 
@@ -274,7 +284,8 @@ impl Binder<'_> {
         keys.sort_by_key(|key| !key.primary);
         let mut indexes: Vec<NewIndex> = Vec::with_capacity(keys.len());
         for key in keys {
-            let same = |other: &NewIndex| other.columns.iter().map(|c| c.column).eq(key.columns.iter().copied());
+            let same =
+                |other: &NewIndex| other.columns.iter().map(|c| c.column).eq(key.columns.iter().copied());
             if key.name.is_none() && indexes.iter().any(same) {
                 continue;
             }
@@ -282,7 +293,8 @@ impl Binder<'_> {
                 Some(given) => given.name,
                 None => {
                     let label = if key.primary { "pkey" } else { "key" };
-                    let joined = if key.primary { String::new() } else { joined_names(&columns, &key.columns) };
+                    let joined =
+                        if key.primary { String::new() } else { joined_names(&columns, &key.columns) };
                     let is_taken = |name: &str| taken.iter().any(|other| other == name);
                     self.catalog.choose_name(&schema, &name, &joined, label, is_taken)
                 }
@@ -290,7 +302,13 @@ impl Binder<'_> {
             taken.push(index_name.clone());
             let of = |&column: &u16| IndexColumn { column, descending: false, nulls_first: false };
             let columns = key.columns.iter().map(of).collect();
-            indexes.push(NewIndex { name: index_name, columns, unique: true, primary: key.primary, constraint: true });
+            indexes.push(NewIndex {
+                name: index_name,
+                columns,
+                unique: true,
+                primary: key.primary,
+                constraint: true,
+            });
         }
         let row_key = row_key(&columns, &indexes);
         Ok(CreateTable { schema, name, exists, columns, checks, indexes, row_key })
@@ -331,7 +349,9 @@ impl Definition {
             return Err(Error::from(BindingError::MultiplePrimaryKeys { table }).at(position));
         }
         if columns.len() > MAX_INDEX_COLUMNS {
-            return Err(Error::from(BindingError::TooManyIndexColumns { limit: MAX_INDEX_COLUMNS }).at(position));
+            return Err(
+                Error::from(BindingError::TooManyIndexColumns { limit: MAX_INDEX_COLUMNS }).at(position)
+            );
         }
         self.keys.push(Key { name, columns, primary });
         Ok(())

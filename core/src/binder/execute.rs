@@ -27,13 +27,14 @@ pub fn bind_arguments(catalog: &Catalog, arguments: &ast::Execute, types: &[Data
         let value = binder.bind_expr(argument)?;
         value.check_depth().at(argument.position)?;
         let found = value.data_type().name();
-        let value = convert_exactly(value, *ty, CastContext::Assignment).map_err(|error| match error.kind() {
-            ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
-                Error::from(BindingError::ArgumentType { number, found, expected: ty.name() })
-                    .with_hint("You will need to rewrite or cast the expression.")
-            }
-            _ => error,
-        });
+        let value =
+            convert_exactly(value, *ty, CastContext::Assignment).map_err(|error| match error.kind() {
+                ErrorKind::Data(crate::error::DataError::CannotCast { .. }) => {
+                    Error::from(BindingError::ArgumentType { number, found, expected: ty.name() })
+                        .with_hint("You will need to rewrite or cast the expression.")
+                }
+                _ => error,
+            });
         values.push(value.at(argument.start())?);
     }
     Ok(values)

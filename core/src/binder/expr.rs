@@ -5,8 +5,8 @@ use super::{At as _, Binder, interval, literal, not_supported, type_name};
 use crate::error::{BindingError, Error, Result};
 use crate::expr::{CompareOp, Expr, IsTest, PatternKind};
 use crate::parser::ast::{
-    self, BinaryOperation, CaseBranch, ExprKind, ObjectName, PatternKind as AstPattern, Position, QuantifiedOperand,
-    Quantifier,
+    self, BinaryOperation, CaseBranch, ExprKind, ObjectName, PatternKind as AstPattern, Position,
+    QuantifiedOperand, Quantifier,
 };
 use crate::types::{CastContext, DataType};
 
@@ -37,7 +37,9 @@ impl Binder<'_> {
             }
             ExprKind::Pattern { .. } => self.bind_pattern(expr),
             ExprKind::Between { .. } => self.bind_between(expr),
-            ExprKind::InList { operand, list, negated } => self.bind_in_list(operand, list, *negated, position),
+            ExprKind::InList { operand, list, negated } => {
+                self.bind_in_list(operand, list, *negated, position)
+            }
             ExprKind::InQuery { operand, query, negated } => {
                 let found = self.bind_in_query(operand, "=", query, position)?;
                 if *negated { found.negate().at(position) } else { Ok(found) }
@@ -98,7 +100,13 @@ impl Binder<'_> {
         Ok(left)
     }
 
-    fn bind_is(&mut self, operand: &ast::Expr, test: ast::IsTest, negated: bool, position: Position) -> Result<Expr> {
+    fn bind_is(
+        &mut self,
+        operand: &ast::Expr,
+        test: ast::IsTest,
+        negated: bool,
+        position: Position,
+    ) -> Result<Expr> {
         let test = match test {
             ast::IsTest::Null => IsTest::Null,
             ast::IsTest::True => IsTest::True,
@@ -248,7 +256,8 @@ impl Binder<'_> {
         }
         let otherwise_value = otherwise.map(|expr| self.bind_expr(expr)).transpose()?;
         // The ELSE is looked at first.
-        let results: Vec<&ast::Expr> = otherwise.into_iter().chain(branches.iter().map(|b| &b.then)).collect();
+        let results: Vec<&ast::Expr> =
+            otherwise.into_iter().chain(branches.iter().map(|b| &b.then)).collect();
         let values = otherwise_value.iter().chain(bound.iter().map(|(_, result)| result));
         let odd = odd_one(&values.map(Expr::data_type).collect::<Vec<_>>());
         let at = odd.map_or(position, |index| results[index].start());
@@ -269,7 +278,12 @@ impl Binder<'_> {
     }
 
     /// Text is compared by bytes whatever the collation; the collations that mean so are accepted.
-    fn bind_collate(&mut self, operand: &ast::Expr, collation: &ObjectName, position: Position) -> Result<Expr> {
+    fn bind_collate(
+        &mut self,
+        operand: &ast::Expr,
+        collation: &ObjectName,
+        position: Position,
+    ) -> Result<Expr> {
         let bound = self.bind_expr(operand)?;
         let ty = bound.data_type();
         if !ty.is_string() && ty != DataType::Unknown {

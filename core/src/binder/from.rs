@@ -191,7 +191,8 @@ impl Binder<'_> {
     ) -> Result<LogicalPlan> {
         let name = call.name.name.name.as_str();
         let position = call.name.position();
-        let alias = alias.cloned().unwrap_or_else(|| Alias { name: call.name.name.clone(), columns: Vec::new() });
+        let alias =
+            alias.cloned().unwrap_or_else(|| Alias { name: call.name.name.clone(), columns: Vec::new() });
         let (plan, column, ordinal) = if name == "generate_series" {
             self.bind_series(call, ordinality, &alias)?
         } else if ordinality {
@@ -257,7 +258,11 @@ impl Binder<'_> {
         let ordinal = ordinality.then(|| add("ordinality", DataType::BigInt));
         let input = Box::new(LogicalPlan::one_row());
         let [start, stop, step] = <[Expr; 3]>::try_from(cast).expect("three values were cast");
-        Ok((LogicalPlan::Series(Series { input, column, ordinality: ordinal, start, stop, step }), column, ordinal))
+        Ok((
+            LogicalPlan::Series(Series { input, column, ordinality: ordinal, start, stop, step }),
+            column,
+            ordinal,
+        ))
     }
 }
 

@@ -56,9 +56,7 @@ impl Binder<'_> {
             ("greatest", [_, ..]) => Expr::extremum(Extremum::Greatest, arguments),
             ("least", [_, ..]) => Expr::extremum(Extremum::Least, arguments),
             ("nullif", [value, other]) => Expr::null_if(value.clone(), other.clone()),
-            _ if SET_RETURNING.contains(&name) => {
-                Err(not_supported("a set-returning function outside FROM"))
-            }
+            _ if SET_RETURNING.contains(&name) => Err(not_supported("a set-returning function outside FROM")),
             _ => Expr::call(name, arguments),
         };
         let bound = self.finish(result, position, &operands)?;
@@ -102,9 +100,8 @@ pub(super) fn undefined_function(name: &str, types: &[DataType]) -> Error {
 /// Several functions of the name take arguments of these types, and none best.
 pub(super) fn ambiguous_function(name: &str, types: &[DataType]) -> Error {
     let types = types.iter().map(DataType::name).collect::<Vec<_>>().join(", ");
-    Error::from(StatementError::AmbiguousFunction { call: format!("{name}({types})") }).with_hint(
-        "Could not choose a best candidate function. You might need to add explicit type casts.",
-    )
+    Error::from(StatementError::AmbiguousFunction { call: format!("{name}({types})") })
+        .with_hint("Could not choose a best candidate function. You might need to add explicit type casts.")
 }
 
 /// What only aggregates take.

@@ -1,10 +1,10 @@
 //! GROUP BY, and what it does to the expressions above the groups: they read keys and aggregates, nothing else.
 
+use super::Binder;
 use super::order::Target;
 use super::query::Item;
 use super::scope::{Attachment, Clause};
 use super::select::Parts;
-use super::Binder;
 use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::parser::ast::{self, ExprKind, GroupBy};
@@ -35,7 +35,9 @@ impl Binder<'_> {
             GroupBy::All(_) => {
                 for index in 0..items.len() {
                     self.resolve_item(&mut items[index])?;
-                    if self.first_aggregate(&items[index].expr).is_none() && !keys.contains(&items[index].expr) {
+                    if self.first_aggregate(&items[index].expr).is_none()
+                        && !keys.contains(&items[index].expr)
+                    {
                         keys.push(items[index].expr.clone());
                     }
                 }
@@ -89,7 +91,8 @@ impl Binder<'_> {
             self.attachment_above(subquery, &mut keys)?;
         }
         let aggregates = std::mem::take(&mut self.level().aggregates);
-        let plan = LogicalPlan::Aggregate(Aggregate { input: Box::new(input), keys: keys.computed, aggregates });
+        let plan =
+            LogicalPlan::Aggregate(Aggregate { input: Box::new(input), keys: keys.computed, aggregates });
         let having = std::mem::take(&mut parts.having);
         Ok((self.add_filter(plan, having), parts))
     }
@@ -184,7 +187,9 @@ impl Binder<'_> {
             _ => None,
         };
         let depends = self.level().entries.iter().any(|entry| {
-            let Some(primary) = entry.table.as_ref().and_then(|table| table.primary_key()) else { return false };
+            let Some(primary) = entry.table.as_ref().and_then(|table| table.primary_key()) else {
+                return false;
+            };
             entry.columns.iter().any(|column| column_id(&column.expr) == Some(id))
                 && primary.columns.iter().all(|key| {
                     let column = entry.columns.get(usize::from(key.column));

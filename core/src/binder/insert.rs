@@ -55,7 +55,9 @@ impl Binder<'_> {
                     let rows: Vec<&[ast::Expr]> = rows.iter().map(Vec::as_slice).collect();
                     self.bind_insert_values(table, &targets, &insert.columns, &rows)?
                 }
-                None => self.bind_insert_query(table, &targets, explicit.then_some(&*insert.columns), query)?,
+                None => {
+                    self.bind_insert_query(table, &targets, explicit.then_some(&*insert.columns), query)?
+                }
             },
         };
         let renamed = insert.alias.is_some();
@@ -228,7 +230,8 @@ fn insert_targets(table: &TableEntry, columns: &[Ident]) -> Result<Vec<u16>> {
 
 /// The rows of `VALUES (..), ..` without further clauses, whose values may be DEFAULT.
 fn plain_values(query: &Query) -> Option<&[Vec<ast::Expr>]> {
-    let bare = query.with.is_none() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
+    let bare =
+        query.with.is_none() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
     match &query.body {
         QueryBody::Values(rows) if bare && query.locks.is_empty() => Some(rows),
         _ => None,

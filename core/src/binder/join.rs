@@ -13,7 +13,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The join of two plans, dependent if the right one reads columns of the left one.
-pub(super) fn join(kind: JoinKind, left: LogicalPlan, right: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
+pub(super) fn join(
+    kind: JoinKind,
+    left: LogicalPlan,
+    right: LogicalPlan,
+    conditions: Vec<Expr>,
+) -> LogicalPlan {
     let outer = right.outer_columns();
     let dependent = !outer.is_empty() && left.columns().iter().any(|id| outer.contains(id));
     LogicalPlan::Join(Box::new(Join { kind, dependent, left, right, conditions }))
@@ -185,9 +190,9 @@ impl Binder<'_> {
     fn add_join_entry(&mut self, kind: &JoinKind, sides: &Sides, merged: Vec<Merged>) -> Result<()> {
         let entries = &self.level().entries;
         let rest = |range: &Range<usize>| {
-            visible(&entries[range.clone()]).into_iter().filter(|column| {
-                !merged.iter().any(|merged| merged.name == column.name)
-            })
+            visible(&entries[range.clone()])
+                .into_iter()
+                .filter(|column| !merged.iter().any(|merged| merged.name == column.name))
         };
         let (lefts, rights): (Vec<_>, Vec<_>) = (rest(&sides.left).collect(), rest(&sides.right).collect());
         let mut columns = Vec::with_capacity(merged.len() + lefts.len() + rights.len());
@@ -284,7 +289,8 @@ fn only(columns: &[ScopeColumn], name: &str, side: &'static str) -> Result<Scope
 fn merge(kind: &JoinKind, column: Merged) -> Result<ScopeColumn> {
     let Merged { name, left, right } = column;
     let ty = common_type(&[left.expr.data_type(), right.expr.data_type()], "JOIN/USING")?;
-    let declared = if left.declared == right.declared { left.declared } else { crate::expr::without_modifiers(ty) };
+    let declared =
+        if left.declared == right.declared { left.declared } else { crate::expr::without_modifiers(ty) };
     let keeps = |column: &ScopeColumn| column.expr.data_type() == ty;
     let expr = match kind {
         JoinKind::Full => Expr::coalesce(vec![left.expr, right.expr])?,

@@ -5,8 +5,8 @@ use super::scope::Clause;
 use super::{At as _, Binder};
 use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
-use crate::parser::ast::{self, ExprKind, Literal, NullsOrder, SortItem};
 use crate::expr::aggregate::SortKey;
+use crate::parser::ast::{self, ExprKind, Literal, NullsOrder, SortItem};
 
 /// What a key of ORDER BY, GROUP BY or DISTINCT ON is.
 #[derive(Clone, Debug)]
@@ -67,7 +67,12 @@ impl Binder<'_> {
 
     /// A key as SQL-92 and PostgreSQL read it: the name of a result column (for GROUP BY only if no column of FROM has
     /// it), a number, or an expression.
-    pub(super) fn bind_target(&mut self, expr: &ast::Expr, items: &mut [Item], clause: Clause) -> Result<Target> {
+    pub(super) fn bind_target(
+        &mut self,
+        expr: &ast::Expr,
+        items: &mut [Item],
+        clause: Clause,
+    ) -> Result<Target> {
         let index = match &expr.kind {
             ExprKind::Column(names) if names.len() == 1 => {
                 let name = &names[0];

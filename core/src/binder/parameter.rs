@@ -29,7 +29,9 @@ impl Binder<'_> {
             if *ty == DataType::Unknown {
                 return false;
             }
-            let Some(known) = index(*number).and_then(|index| self.parameters.get_mut(index)) else { return false };
+            let Some(known) = index(*number).and_then(|index| self.parameters.get_mut(index)) else {
+                return false;
+            };
             if *known == DataType::Unknown {
                 *known = crate::expr::without_modifiers(*ty);
             } else if known.oid() != ty.oid() {

@@ -110,7 +110,12 @@ impl Binder<'_> {
 
     /// A projection of `items` and the columns they have. A value that is a column of the plan keeps its id; if all
     /// are, and `exact` is not asked for, nothing is added to the plan.
-    pub(super) fn project(&mut self, plan: LogicalPlan, items: &[Item], exact: bool) -> (LogicalPlan, Vec<ColumnId>) {
+    pub(super) fn project(
+        &mut self,
+        plan: LogicalPlan,
+        items: &[Item],
+        exact: bool,
+    ) -> (LogicalPlan, Vec<ColumnId>) {
         let available = plan.columns();
         let mut computed: Vec<Computed> = Vec::new();
         let mut ids = Vec::with_capacity(items.len());

@@ -84,7 +84,8 @@ impl Binder<'_> {
         right: &ast::Expr,
         position: Position,
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
-        let (ExprKind::Row { fields: lefts, .. }, ExprKind::Row { fields: rights, .. }) = (&left.kind, &right.kind)
+        let (ExprKind::Row { fields: lefts, .. }, ExprKind::Row { fields: rights, .. }) =
+            (&left.kind, &right.kind)
         else {
             return Err(not_supported("a row as a value").at(left.position));
         };
@@ -102,7 +103,8 @@ impl Binder<'_> {
 
 /// Rows are equal if all fields are; they are ordered by the first fields that differ.
 fn row_comparison(operator: CompareOp, pairs: &[(Expr, Expr)]) -> Result<Expr> {
-    let compare = |operator, (left, right): &(Expr, Expr)| Expr::compare(operator, left.clone(), right.clone());
+    let compare =
+        |operator, (left, right): &(Expr, Expr)| Expr::compare(operator, left.clone(), right.clone());
     let all = |operator| pairs.iter().map(|pair| compare(operator, pair)).collect::<Result<Vec<_>>>();
     match operator {
         CompareOp::Equal | CompareOp::NotDistinct => Expr::and(all(operator)?),

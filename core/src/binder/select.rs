@@ -17,9 +17,7 @@ use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
 use crate::expr::aggregate::SortKey;
 use crate::parser::ast::{self, Distinct, GroupBy, Ident, Position, Query, Select, SelectItem};
-use crate::plan::logical::{
-    self, ColumnId, Lock, LockTarget, LockWait, LogicalPlan, RowLock, Sort,
-};
+use crate::plan::logical::{self, ColumnId, Lock, LockTarget, LockWait, LogicalPlan, RowLock, Sort};
 use crate::types::DataType;
 use std::sync::Arc;
 
@@ -89,7 +87,9 @@ impl Binder<'_> {
         // Terms without a subquery go first, so that subqueries are asked for fewer rows.
         let reads_subquery = |term: &Expr| {
             let read = term.columns();
-            attachments.iter().any(|subquery| read.iter().any(|index| subquery.makes(ColumnId::of_index(*index))))
+            attachments
+                .iter()
+                .any(|subquery| read.iter().any(|index| subquery.makes(ColumnId::of_index(*index))))
         };
         let (above, below): (Vec<Expr>, Vec<Expr>) = terms.into_iter().partition(reads_subquery);
         let plan = attachments.into_iter().fold(filter(plan, below), |plan, subquery| subquery.attach(plan));
@@ -177,7 +177,9 @@ impl Binder<'_> {
                         None => super::naming::column_name(expr),
                     };
                     let declared = match &expr.kind {
-                        ast::ExprKind::Cast { to, .. } => super::resolve_type(to).unwrap_or(value.data_type()),
+                        ast::ExprKind::Cast { to, .. } => {
+                            super::resolve_type(to).unwrap_or(value.data_type())
+                        }
                         _ => self.declared(&value),
                     };
                     bound.push(Item { name: name.into(), expr: value, declared });

@@ -21,7 +21,11 @@ struct Chain {
 
 impl Binder<'_> {
     /// `first op query op query ..`, from left to right; a chain of UNIONs of one kind is one node.
-    pub(super) fn bind_set_operations(&mut self, first: &QueryBody, rest: &[ast::SetOperation]) -> Result<Rows> {
+    pub(super) fn bind_set_operations(
+        &mut self,
+        first: &QueryBody,
+        rest: &[ast::SetOperation],
+    ) -> Result<Rows> {
         let rows = self.bind_side(first)?;
         let columns = rows.output.iter().map(|column| self.columns.get(column.id));
         let types = columns.map(|column| (column.ty, column.declared)).collect();

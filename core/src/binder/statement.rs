@@ -256,7 +256,12 @@ impl Binder<'_> {
     }
 
     /// A complete query, which takes the statement's columns with it.
-    pub(super) fn bound_query(&mut self, plan: LogicalPlan, output: &[Output], command: Command) -> BoundQuery {
+    pub(super) fn bound_query(
+        &mut self,
+        plan: LogicalPlan,
+        output: &[Output],
+        command: Command,
+    ) -> BoundQuery {
         let columns = std::mem::take(&mut self.columns);
         let output = output.iter().map(|output| {
             let column = columns.get(output.id);

@@ -61,7 +61,9 @@ impl Binder<'_> {
         // For all rows it holds if it fails for none.
         let (subquery, test) = self.bind_test(operand, operator, query, position)?;
         let failure = match test {
-            Expr::Compare { operator, left, right } => Expr::Compare { operator: operator.negate(), left, right },
+            Expr::Compare { operator, left, right } => {
+                Expr::Compare { operator: operator.negate(), left, right }
+            }
             other => other.negate()?,
         };
         self.attach_mark(subquery, vec![failure], "any", position).negate()
@@ -133,7 +135,10 @@ impl Binder<'_> {
         }
         self.count_node().at(position)?;
         let bound = self.bind_query(query)?;
-        Ok(Subquery { columns: bound.output.iter().map(|column| (column.id, column.nullable)).collect(), plan: bound.plan })
+        Ok(Subquery {
+            columns: bound.output.iter().map(|column| (column.id, column.nullable)).collect(),
+            plan: bound.plan,
+        })
     }
 
     fn attach(&mut self, kind: JoinKind, plan: LogicalPlan, position: Position) {
@@ -143,7 +148,8 @@ impl Binder<'_> {
     fn attach_mark(&mut self, plan: LogicalPlan, test: Vec<Expr>, name: &str, position: Position) -> Expr {
         let nullable = test.iter().any(Expr::nullable);
         let ty = DataType::Boolean;
-        let column = self.columns.add(Column { name: name.into(), relation: None, ty, declared: ty, origin: None });
+        let column =
+            self.columns.add(Column { name: name.into(), relation: None, ty, declared: ty, origin: None });
         self.attach(JoinKind::Mark { column, test }, plan, position);
         self.columns.read_as(column, nullable)
     }

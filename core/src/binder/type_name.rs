@@ -11,9 +11,9 @@ const MAX_LENGTH: i64 = 10_485_760;
 
 /// Names of PostgreSQL's types that this engine does not have, to be told from names that are nobody's.
 const MISSING: &[&str] = &[
-    "bit", "varbit", "box", "char", "cidr", "circle", "inet", "json", "jsonb", "line", "lseg", "macaddr", "macaddr8",
-    "money", "name", "oid", "path", "pg_lsn", "point", "polygon", "regclass", "regproc", "regtype", "timetz",
-    "tsquery", "tsvector", "xml",
+    "bit", "varbit", "box", "char", "cidr", "circle", "inet", "json", "jsonb", "line", "lseg", "macaddr",
+    "macaddr8", "money", "name", "oid", "path", "pg_lsn", "point", "polygon", "regclass", "regproc",
+    "regtype", "timetz", "tsquery", "tsvector", "xml",
 ];
 
 /// The type that a name means.
@@ -85,8 +85,10 @@ fn numeric(modifiers: &[i64]) -> Result<DataType> {
         (Ok(precision), Ok(scale)) if precision <= DataType::MAX_PRECISION && scale <= precision => {
             Ok(DataType::Numeric { precision, scale })
         }
-        _ => Err(Error::from(StatementError::NotSupported { feature: format!("numeric({precision},{scale})") })
-            .with_detail("A numeric has at most 38 digits, and a scale from 0 to its precision.")),
+        _ => Err(Error::from(StatementError::NotSupported {
+            feature: format!("numeric({precision},{scale})"),
+        })
+        .with_detail("A numeric has at most 38 digits, and a scale from 0 to its precision.")),
     }
 }
 

@@ -21,7 +21,10 @@ impl Binder<'_> {
         Ok(self.bound_query(plan, &output, Command::Update))
     }
 
-    fn bind_update_level(&mut self, update: &ast::Update) -> Result<(LogicalPlan, Vec<super::query::Output>)> {
+    fn bind_update_level(
+        &mut self,
+        update: &ast::Update,
+    ) -> Result<(LogicalPlan, Vec<super::query::Output>)> {
         let table = Arc::clone(self.find_table(&update.table)?);
         check_changeable(&table).at(update.table.position())?;
         let alias: Arc<str> = update.alias.as_ref().map_or(table.name.as_str(), |alias| &alias.name).into();

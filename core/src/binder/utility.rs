@@ -68,7 +68,10 @@ impl Binder<'_> {
     }
 
     /// `DROP INDEX`
-    pub(super) fn bind_drop_indexes(&self, drop: &DropObjects) -> Result<Dropped<(Arc<TableEntry>, ObjectId)>> {
+    pub(super) fn bind_drop_indexes(
+        &self,
+        drop: &DropObjects,
+    ) -> Result<Dropped<(Arc<TableEntry>, ObjectId)>> {
         let mut dropped = Dropped { objects: Vec::<(Arc<TableEntry>, ObjectId)>::new(), missing: Vec::new() };
         for name in &drop.names {
             match self.find_to_drop(name, drop.if_exists, "index")? {
@@ -76,7 +79,9 @@ impl Binder<'_> {
                     if index.constraint {
                         let (name, table) = (index.name.clone(), table.name.clone());
                         let hint = format!("You can drop constraint {name} on table {table} instead.");
-                        return Err(Error::from(BindingError::IndexOfConstraint { name, table }).with_hint(hint));
+                        return Err(
+                            Error::from(BindingError::IndexOfConstraint { name, table }).with_hint(hint)
+                        );
                     }
                     if !dropped.objects.iter().any(|(_, other)| *other == index.oid) {
                         dropped.objects.push((Arc::clone(table), index.oid));

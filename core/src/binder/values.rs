@@ -28,7 +28,9 @@ impl Binder<'_> {
         check_lengths(rows)?;
         let mut bound = Vec::with_capacity(rows.len());
         for row in rows {
-            bound.push(self.bind_value_row(|binder| row.iter().map(|value| binder.bind_expr(value)).collect())?);
+            bound.push(
+                self.bind_value_row(|binder| row.iter().map(|value| binder.bind_expr(value)).collect())?,
+            );
         }
         let width = rows.first().map_or(0, Vec::len);
         let mut columns = Vec::with_capacity(width);
@@ -67,7 +69,8 @@ impl Binder<'_> {
         let several = rows.len() > 1;
         let mut inputs: Vec<SetInput> = Vec::with_capacity(rows.len());
         for row in rows {
-            let plan = row.attachments.into_iter().fold(LogicalPlan::one_row(), |plan, query| query.attach(plan));
+            let plan =
+                row.attachments.into_iter().fold(LogicalPlan::one_row(), |plan, query| query.attach(plan));
             let ids: Vec<ColumnId> = if several {
                 columns.iter().map(|&id| self.columns.add_copy(id)).collect()
             } else {
@@ -79,7 +82,12 @@ impl Binder<'_> {
         }
         if several {
             let operator = SetOperator::Union;
-            return LogicalPlan::SetOperation(Box::new(SetOperation { operator, all: true, columns, inputs }));
+            return LogicalPlan::SetOperation(Box::new(SetOperation {
+                operator,
+                all: true,
+                columns,
+                inputs,
+            }));
         }
         inputs.remove(0).plan
     }

@@ -3,7 +3,8 @@ use crate::table::RowKey;
 use crate::types::DataType;
 
 fn table(oid: u32, name: &str, indexes: &[(u32, &str)]) -> TableEntry {
-    let column = |name: &str| ColumnEntry { name: name.into(), ty: DataType::Integer, not_null: false, default: None };
+    let column =
+        |name: &str| ColumnEntry { name: name.into(), ty: DataType::Integer, not_null: false, default: None };
     TableEntry {
         oid: ObjectId(oid),
         storage: ObjectId(oid),
@@ -63,7 +64,9 @@ fn a_changed_table_replaces_itself_and_frees_its_old_names() {
 #[test]
 fn made_up_names_are_cut_and_numbered() {
     let catalog = Catalog::new("db").with_table(table(10, "t", &[(11, "t_a_key")])).unwrap();
-    let choose = |table: &str, column: &str, label: &str| catalog.choose_name("public", table, column, label, |_| false);
+    let choose = |table: &str, column: &str, label: &str| {
+        catalog.choose_name("public", table, column, label, |_| false)
+    };
     assert_eq!(choose("t", "", "pkey"), "t_pkey");
     assert_eq!(choose("t", "a", "key"), "t_a_key1");
     let long = choose(&"x".repeat(60), &"y".repeat(40), "idx");

@@ -619,12 +619,11 @@ impl BindingError {
             | Self::UndefinedUsing { .. }
             | Self::UndefinedTargetColumn { .. }
             | Self::UndefinedKeyColumn { .. } => SqlState::UNDEFINED_COLUMN,
-            Self::AmbiguousColumn { .. }
-            | Self::AmbiguousUsing { .. }
-            | Self::AmbiguousKey { .. } => SqlState::AMBIGUOUS_COLUMN,
+            Self::AmbiguousColumn { .. } | Self::AmbiguousUsing { .. } | Self::AmbiguousKey { .. } => {
+                SqlState::AMBIGUOUS_COLUMN
+            }
             Self::AmbiguousTable { .. } => SqlState::AMBIGUOUS_ALIAS,
-            Self::DuplicateAlias { .. }
-            | Self::DuplicateCte { .. } => SqlState::DUPLICATE_ALIAS,
+            Self::DuplicateAlias { .. } | Self::DuplicateCte { .. } => SqlState::DUPLICATE_ALIAS,
             Self::MissingTableEntry { .. }
             | Self::InvalidTableReference { .. }
             | Self::UndefinedNamedTable { .. }
@@ -661,8 +660,7 @@ impl BindingError {
             | Self::AggregateWithoutArguments { .. }
             | Self::NotAggregate { .. }
             | Self::StarNotAggregate { .. } => SqlState::WRONG_OBJECT_TYPE,
-            Self::SystemTable { .. }
-            | Self::CannotCreate { .. } => SqlState::INSUFFICIENT_PRIVILEGE,
+            Self::SystemTable { .. } | Self::CannotCreate { .. } => SqlState::INSUFFICIENT_PRIVILEGE,
             Self::SubqueryWithoutAlias
             | Self::ValuesWithoutAlias
             | Self::StarWithoutTables
@@ -685,9 +683,9 @@ impl BindingError {
             | Self::ConflictingNull { .. }
             | Self::MultipleDefaults { .. }
             | Self::CopyNotInFormat { .. } => SqlState::SYNTAX_ERROR,
-            Self::DuplicateUsing { .. }
-            | Self::DuplicateColumn { .. }
-            | Self::DuplicateKeyColumn { .. } => SqlState::DUPLICATE_COLUMN,
+            Self::DuplicateUsing { .. } | Self::DuplicateColumn { .. } | Self::DuplicateKeyColumn { .. } => {
+                SqlState::DUPLICATE_COLUMN
+            }
             Self::InvalidTypeModifier { .. }
             | Self::PrecisionOutOfRange { .. }
             | Self::ScaleOutOfRange { .. }

@@ -104,9 +104,7 @@ pub(super) struct BufferSink(pub(super) Arc<ChunkBuffer>);
 
 impl Sink for BufferSink {
     fn stage(&self, query: &Arc<Query>) -> Result<Box<dyn Stage>> {
-        Ok(Box::new(BufferStage {
-            writer: BufferWriter::new(query, &self.0)?,
-        }))
+        Ok(Box::new(BufferStage { writer: BufferWriter::new(query, &self.0)? }))
     }
 
     fn complete(&self, _: &Arc<Query>) -> Result<()> {

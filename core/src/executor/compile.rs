@@ -11,6 +11,7 @@ use super::hash_aggregate::{AggregateSink, AggregateSource, Aggregation, Feed, F
 use super::hash_join::{JoinBuild, JoinProbe, JoinSpec, JoinState, SpilledSource, UnmatchedSource};
 use super::index_join::IndexLookup;
 use super::index_scan::IndexSource;
+use super::input::InputSource;
 use super::limit::Limit;
 use super::nested_loop_join::{LoopProbe, LoopState, LoopUnmatched};
 use super::pipeline::{Operator, Pipeline, Sink, Source, Step};
@@ -78,7 +79,8 @@ impl Compiler {
     fn pipeline(&mut self, node: usize, source: impl Source + 'static, rows: f64, tail: Tail) {
         let Tail { mut operators, sink, sink_node, delivers } = tail;
         operators.reverse();
-        let pipeline = Arc::new(Pipeline { source: Arc::new(source), node, operators, sink, sink_node, rows });
+        let pipeline =
+            Arc::new(Pipeline { source: Arc::new(source), node, operators, sink, sink_node, rows });
         self.steps.push(if delivers { Step::Deliver(pipeline) } else { Step::Run(pipeline) });
     }
 
@@ -104,6 +106,7 @@ impl Compiler {
                 let source = ValuesSource { rows: values.as_slice().into(), types: plan.types() };
                 self.pipeline(number, source, rows, tail);
             }
+            PhysicalNode::Input => self.pipeline(number, InputSource, rows, tail),
             PhysicalNode::Series(series) => {
                 let source = SeriesSource { series: series.clone(), ty: plan.columns[0].ty };
                 self.pipeline(number, source, rows, tail);
@@ -294,7 +297,8 @@ impl Compiler {
                 .iter()
                 .map(|&number| FeedCall {
                     number,
-                    arguments: columns_of(&detour.types)[detour.keys..detour.keys + detour.arguments].to_vec(),
+                    arguments: columns_of(&detour.types)[detour.keys..detour.keys + detour.arguments]
+                        .to_vec(),
                     filter: None,
                 })
                 .collect(),

@@ -185,7 +185,8 @@ impl Column<'_> {
     #[inline]
     fn each(&self, hashes: &mut [u64], hash: impl Fn(usize) -> u64) {
         let valid = self.base.validity();
-        let combine = |known: &mut u64, own: u64| *known = (known.rotate_left(5) ^ own).wrapping_mul(MULTIPLIER);
+        let combine =
+            |known: &mut u64, own: u64| *known = (known.rotate_left(5) ^ own).wrapping_mul(MULTIPLIER);
         let own = |slot: usize| if valid.is_valid(slot) { hash(slot) } else { NULL_HASH };
         match self.picked.selected {
             None if valid.all_valid() => {

@@ -14,7 +14,10 @@ use std::sync::Arc;
 
 /// One end of a range in terms of a column: the value as the column has values, or nothing beyond.
 enum End {
-    At { value: Value, inclusive: bool },
+    At {
+        value: Value,
+        inclusive: bool,
+    },
     Open,
     /// No value of the column lies within.
     Nothing,

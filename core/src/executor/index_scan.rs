@@ -26,7 +26,9 @@ impl Source for IndexSource {
         let fetch = RowFetch::new(query, scan.table.storage, Some(scan.index), &scan.columns, scan.row_ids)?;
         let direction = if scan.backward { Direction::Backward } else { Direction::Forward };
         let cursor = match &fetch.index {
-            Some(index) => key_range(query, index, &scan.bounds)?.map(|range| index.tree.cursor(range, direction)),
+            Some(index) => {
+                key_range(query, index, &scan.bounds)?.map(|range| index.tree.cursor(range, direction))
+            }
             None => None,
         };
         Ok(Box::new(IndexReader {
@@ -51,7 +53,9 @@ struct IndexReader {
 
 impl Reader for IndexReader {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        let (Some(cursor), Some(index)) = (&mut self.cursor, self.fetch.index.clone()) else { return Ok(false) };
+        let (Some(cursor), Some(index)) = (&mut self.cursor, self.fetch.index.clone()) else {
+            return Ok(false);
+        };
         loop {
             self.query.check()?;
             self.entries.clear();

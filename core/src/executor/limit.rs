@@ -8,8 +8,8 @@ use super::resources::Query;
 use super::sort_key::KeyEncoder;
 use crate::error::{DataError, Result};
 use crate::expr::Expr;
-use crate::expr::eval::evaluate_constant;
 use crate::expr::aggregate::SortKey;
+use crate::expr::eval::evaluate_constant;
 use crate::types::{Chunk, Selection, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -98,7 +98,8 @@ fn take(counter: &AtomicU64, wanted: u64) -> u64 {
     if counter.load(Ordering::Relaxed) == u64::MAX {
         return wanted;
     }
-    let taken = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left - left.min(wanted)));
+    let taken =
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left - left.min(wanted)));
     taken.unwrap_or_default().min(wanted)
 }
 

@@ -78,7 +78,9 @@ impl Allowance {
             return Ok(true);
         }
         if within_floor {
-            return Err(StorageError::OutOfMemory { requested: more, limit: self.arbiter.budget.limit() }.into());
+            return Err(
+                StorageError::OutOfMemory { requested: more, limit: self.arbiter.budget.limit() }.into()
+            );
         }
         Ok(false)
     }
@@ -90,7 +92,9 @@ impl Allowance {
     pub(super) fn demand(&mut self, bytes: usize) -> Result<()> {
         let more = (bytes as u64).saturating_sub(self.grant.bytes());
         if !self.grant.try_grow(more) {
-            return Err(StorageError::OutOfMemory { requested: more, limit: self.arbiter.budget.limit() }.into());
+            return Err(
+                StorageError::OutOfMemory { requested: more, limit: self.arbiter.budget.limit() }.into()
+            );
         }
         self.arbiter.held.fetch_add(more, Ordering::Relaxed);
         Ok(())

@@ -30,6 +30,7 @@ mod hash_join;
 mod index_access;
 mod index_join;
 mod index_scan;
+mod input;
 mod limit;
 mod memory;
 mod nested_loop_join;
@@ -63,8 +64,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use stream::{ResultQueue, ResultSink};
 
+pub use input::ChunkSource;
 pub use resources::{
-    ExecutorOptions, Names, NodeStats, Resources, SharedTransaction, StatementContext, VirtualTables,
+    ExecutorOptions, Names, NodeStats, Resources, SharedInput, SharedTransaction, StatementContext,
+    VirtualTables,
 };
 pub use stream::RowStream;
 
@@ -108,7 +111,11 @@ pub fn execute(
     Err(TransactionError::Serialization { cause: "update" }.into())
 }
 
-fn start(resources: &Arc<Resources>, plan: &Arc<PhysicalPlan>, statement: StatementContext) -> Result<RowStream> {
+fn start(
+    resources: &Arc<Resources>,
+    plan: &Arc<PhysicalPlan>,
+    statement: StatementContext,
+) -> Result<RowStream> {
     let query = Arc::new(Query {
         resources: Arc::clone(resources),
         statement,

@@ -1,6 +1,7 @@
 //! What the queries of a database share: its storage, memory, threads and a place to spill to; and what one query
 //! takes along.
 
+use super::input::ChunkSource;
 use super::memory::{Allowance, Arbiter};
 use super::runtime_filter::RuntimeFilter;
 use super::scheduler::Pool;
@@ -40,7 +41,12 @@ pub struct ExecutorOptions {
 
 impl ExecutorOptions {
     /// The defaults of the rest.
-    pub fn new(budget: &Arc<Budget>, vfs: &Arc<dyn Vfs>, spill_folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        budget: &Arc<Budget>,
+        vfs: &Arc<dyn Vfs>,
+        spill_folder: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             inline_rows: 50_000.0,
@@ -102,6 +108,9 @@ pub struct Names {
 /// A transaction that its session lends to the operators that write.
 pub type SharedTransaction = Arc<Mutex<Transaction>>;
 
+/// Rows that a statement reads from outside.
+pub type SharedInput = Arc<Mutex<dyn ChunkSource>>;
+
 /// What a statement brings along. Whoever makes it keeps the transaction open until the result is dropped.
 #[derive(Clone)]
 pub struct StatementContext {
@@ -123,6 +132,8 @@ pub struct StatementContext {
     pub environment: Arc<dyn Environment + Send + Sync>,
     /// Tables that are not in storage.
     pub virtual_tables: Arc<dyn VirtualTables>,
+    /// The rows that COPY reads.
+    pub input: Option<SharedInput>,
     /// Operators measure their time, for EXPLAIN ANALYZE.
     pub measured: bool,
 }

@@ -228,7 +228,9 @@ impl RowStore {
         let at = self.format.fields[column].offset;
         let slot = |i: usize| rows.index(picked.row(i));
         match self.format.fields[column].physical.width() {
-            16 if base.physical() == PhysicalType::Bytes => self.write_strings(first, column, base, rows, picked),
+            16 if base.physical() == PhysicalType::Bytes => {
+                self.write_strings(first, column, base, rows, picked)
+            }
             1 => self.write_fixed::<1>(first, picked.count, at, base.bytes(), slot),
             2 => self.write_fixed::<2>(first, picked.count, at, base.bytes(), slot),
             4 => self.write_fixed::<4>(first, picked.count, at, base.bytes(), slot),
@@ -259,7 +261,14 @@ impl RowStore {
         self.scatter(first, count, |row, i| row[at..at + W].copy_from_slice(&values[slot(i)]));
     }
 
-    fn write_strings(&mut self, first: usize, column: usize, base: &FlatVector, rows: Rows<'_>, picked: Picked<'_>) {
+    fn write_strings(
+        &mut self,
+        first: usize,
+        column: usize,
+        base: &FlatVector,
+        rows: Rows<'_>,
+        picked: Picked<'_>,
+    ) {
         let at = self.format.fields[column].offset;
         let strings = base.strings();
         let mut heap = std::mem::take(&mut self.heap);
@@ -310,7 +319,11 @@ impl RowStore {
     }
 
     fn header(&self, row: u32, at: usize) -> u128 {
-        if row == NO_ROW { Str16::new(&[]).into_bits() } else { u128::from_ne_bytes(array(self.row(row), at)) }
+        if row == NO_ROW {
+            Str16::new(&[]).into_bits()
+        } else {
+            u128::from_ne_bytes(array(self.row(row), at))
+        }
     }
 
     #[inline]

@@ -91,10 +91,15 @@ impl RuntimeFilter {
             (Some((low, high)), Some(value)) => low <= value && value <= high,
             (_, _) => true,
         };
-        kept.extend(chunk.rows().filter(|&row| {
-            let slot = rows.index(row);
-            valid.is_valid(slot) && in_range(slot)
-        }).map(|row| row as u16));
+        kept.extend(
+            chunk
+                .rows()
+                .filter(|&row| {
+                    let slot = rows.index(row);
+                    valid.is_valid(slot) && in_range(slot)
+                })
+                .map(|row| row as u16),
+        );
         if !self.bloom.is_empty() && !kept.is_empty() {
             let picked = Picked { selected: Some(&kept), count: kept.len() };
             hash_rows(std::slice::from_ref(vector), &[self.ty], picked, hashes);

@@ -331,10 +331,12 @@ impl Source for SortSource {
 
     fn reader(&self, _: &Arc<Query>) -> Result<Box<dyn Reader>> {
         let Runs { memory, disk, allowances } = std::mem::take(&mut *self.0.runs.lock());
-        if disk.is_empty()
-            && memory.len() <= 1
-        {
-            return Ok(Box::new(RunReader { run: memory.into_iter().next(), next: 0, _allowances: allowances }));
+        if disk.is_empty() && memory.len() <= 1 {
+            return Ok(Box::new(RunReader {
+                run: memory.into_iter().next(),
+                next: 0,
+                _allowances: allowances,
+            }));
         }
         let cursors = disk.iter().map(SpillRun::reader).map(Cursor::on_disk);
         let cursors = cursors.chain(memory.into_iter().map(Cursor::in_memory));

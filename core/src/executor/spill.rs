@@ -45,7 +45,8 @@ impl SpillFile {
     pub(super) fn create(resources: &Resources) -> Result<Arc<Self>> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = resources.options.spill_folder.join(format!("rustdb-spill-{}-{number}", std::process::id()));
+        let path =
+            resources.options.spill_folder.join(format!("rustdb-spill-{}-{number}", std::process::id()));
         let options = OpenOptions { write: true, create: true, create_new: true, direct: false };
         let file = resources.options.vfs.open(&path, options).map_err(|e| failed("create", &path, e))?;
         resources.options.vfs.remove(&path).map_err(|e| failed("remove", &path, e))?;
@@ -223,7 +224,8 @@ impl SpillReader {
 }
 
 fn encode(chunk: &Chunk, out: &mut Vec<u8>) {
-    let length = |n: usize| u32::try_from(n).expect("values and chunks are limited below 4 GiB").to_le_bytes();
+    let length =
+        |n: usize| u32::try_from(n).expect("values and chunks are limited below 4 GiB").to_le_bytes();
     out.extend(length(chunk.len));
     for column in &chunk.columns {
         let Vector::Flat(flat) = column else { unreachable!("the chunk was made flat") };

@@ -178,11 +178,16 @@ impl PlanDisplay<'_> {
                 };
                 let all = if operation.all { " all" } else { "" };
                 let inputs = operation.inputs.iter().map(|input| self.ids(&input.columns));
-                format!("{name}{all} {} from {}", self.ids(&operation.columns), inputs.collect::<Vec<_>>().join(" "))
+                format!(
+                    "{name}{all} {} from {}",
+                    self.ids(&operation.columns),
+                    inputs.collect::<Vec<_>>().join(" ")
+                )
             }
             LogicalPlan::With(with) => format!("With {}", with.name),
             LogicalPlan::CteScan(scan) => {
-                let columns = scan.columns.iter().map(|(of, id)| format!("{} := {}", self.name(*id), self.name(*of)));
+                let columns =
+                    scan.columns.iter().map(|(of, id)| format!("{} := {}", self.name(*id), self.name(*of)));
                 format!("CteScan {} {}", scan.alias, list(columns))
             }
             LogicalPlan::Lock(lock) => {

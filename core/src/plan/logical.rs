@@ -63,7 +63,8 @@ pub struct Columns {
 impl Columns {
     /// A new column.
     pub fn add(&mut self, column: Column) -> ColumnId {
-        let id = ColumnId(u32::try_from(self.columns.len()).expect("a statement has fewer than 2^32 columns"));
+        let id =
+            ColumnId(u32::try_from(self.columns.len()).expect("a statement has fewer than 2^32 columns"));
         self.columns.push(column);
         id
     }

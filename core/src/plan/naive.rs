@@ -1,13 +1,14 @@
 //! The meaning of logical plans, computed row by row and as simply as possible: what rewrites are tested against.
 
 use super::logical::{
-    Aggregate, ColumnId, Columns, CteId, Join, JoinKind, Limit, LogicalPlan, Series, SetOperation, SetOperator,
+    Aggregate, ColumnId, Columns, CteId, Join, JoinKind, Limit, LogicalPlan, Series, SetOperation,
+    SetOperator,
 };
 use crate::error::{BindingError, Result};
+use crate::expr::Expr;
 use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::expr::eval::evaluate_constant;
 use crate::expr::tests::context;
-use crate::expr::Expr;
 use crate::ids::ObjectId;
 use crate::types::{DataType, Value};
 use std::cmp::Ordering;
@@ -112,7 +113,10 @@ impl Scope<'_> {
                 self.ctes[&scan.cte].iter().map(read).collect()
             }
             LogicalPlan::Lock(lock) => self.rows(&lock.input)?,
-            LogicalPlan::Input(_) | LogicalPlan::Insert(_) | LogicalPlan::Update(_) | LogicalPlan::Delete(_) => {
+            LogicalPlan::Input(_)
+            | LogicalPlan::Insert(_)
+            | LogicalPlan::Update(_)
+            | LogicalPlan::Delete(_) => {
                 unimplemented!("changes are not computed")
             }
         })
@@ -124,7 +128,8 @@ impl Scope<'_> {
             if let Expr::Column { index, ty, .. } = node {
                 let id = ColumnId::of_index(*index);
                 let value = row.get(&id).or_else(|| self.outer.get(&id));
-                let value = value.unwrap_or_else(|| panic!("{:?} is not there", self.columns.get(id))).clone();
+                let value =
+                    value.unwrap_or_else(|| panic!("{:?} is not there", self.columns.get(id))).clone();
                 *node = Expr::Constant { value, ty: *ty };
             }
         });
@@ -154,7 +159,9 @@ impl Scope<'_> {
         let mut rows = Vec::new();
         for row in self.rows(&series.input)? {
             let bounds = [&series.start, &series.stop, &series.step].map(|expr| self.value(expr, &row));
-            let [Value::Integer(start), Value::Integer(stop), Value::Integer(step)] = bounds.map(|v| v.unwrap()) else {
+            let [Value::Integer(start), Value::Integer(stop), Value::Integer(step)] =
+                bounds.map(|v| v.unwrap())
+            else {
                 continue;
             };
             let mut at = start;
@@ -196,7 +203,8 @@ impl Scope<'_> {
     fn aggregate(&self, call: &AggregateCall, rows: &[Row]) -> Result<Value> {
         let mut values: Vec<Value> = Vec::new();
         for row in rows {
-            let counts = call.filter.as_ref().map_or(Ok(Value::Boolean(true)), |filter| self.value(filter, row))?;
+            let counts =
+                call.filter.as_ref().map_or(Ok(Value::Boolean(true)), |filter| self.value(filter, row))?;
             let value = match call.arguments.first() {
                 Some(argument) => self.value(argument, row)?,
                 None => Value::Boolean(true),
@@ -235,8 +243,20 @@ impl Scope<'_> {
         }
         let compare = |(key, a, b): (&SortKey, &Value, &Value)| match (a.is_null(), b.is_null()) {
             (true, true) => Ordering::Equal,
-            (true, false) => if key.nulls_first { Ordering::Less } else { Ordering::Greater },
-            (false, true) => if key.nulls_first { Ordering::Greater } else { Ordering::Less },
+            (true, false) => {
+                if key.nulls_first {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+            (false, true) => {
+                if key.nulls_first {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
             (false, false) => {
                 let order = a.compare(b).unwrap_or(Ordering::Equal);
                 if key.descending { order.reverse() } else { order }
@@ -283,7 +303,8 @@ impl Scope<'_> {
         let both = |left: &Row, right: &Row| -> Row {
             left.iter().chain(right).map(|(id, value)| (*id, value.clone())).collect()
         };
-        let nulls = |plan: &LogicalPlan| -> Row { plan.columns().into_iter().map(|id| (id, Value::Null)).collect() };
+        let nulls =
+            |plan: &LogicalPlan| -> Row { plan.columns().into_iter().map(|id| (id, Value::Null)).collect() };
         let lefts = self.rows(&join.left)?;
         let mut rows = Vec::new();
         let mut right_seen: Vec<bool> = Vec::new();

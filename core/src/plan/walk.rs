@@ -57,6 +57,11 @@ impl LogicalPlan {
         }
     }
 
+    /// Whether its root changes rows.
+    pub fn is_change(&self) -> bool {
+        matches!(self, Self::Insert(_) | Self::Update(_) | Self::Delete(_))
+    }
+
     /// Its inputs, from left to right.
     pub fn inputs(&self) -> Vec<&Self> {
         match self {
@@ -163,7 +168,9 @@ impl LogicalPlan {
             Self::Project(node) => node.columns.iter_mut().for_each(|column| visit(&mut column.expr)),
             Self::Aggregate(node) => {
                 node.keys.iter_mut().for_each(|key| visit(&mut key.expr));
-                node.aggregates.iter_mut().for_each(|aggregate| for_each_argument_mut(&mut aggregate.call, visit));
+                node.aggregates
+                    .iter_mut()
+                    .for_each(|aggregate| for_each_argument_mut(&mut aggregate.call, visit));
             }
             Self::Distinct(node) => node.on.iter_mut().flatten().for_each(visit),
             Self::Sort(node) => node.keys.iter_mut().for_each(|key| visit(&mut key.expr)),

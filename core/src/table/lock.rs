@@ -61,13 +61,7 @@ impl Table {
     }
 
     /// Writers look for locks under the row's latch, so it is taken exclusively here too.
-    fn try_lock(
-        &self,
-        store: &Store,
-        tx: &mut Transaction,
-        row: RowId,
-        mode: RowLockMode,
-    ) -> Attempt<Step> {
+    fn try_lock(&self, store: &Store, tx: &mut Transaction, row: RowId, mode: RowLockMode) -> Attempt<Step> {
         let guard = self.tree.find_exclusive(store.pager(), row)?;
         let view = self.view(&guard, guard.page_id())?;
         let is_alive = view.find(row).is_ok_and(|slot| view.is_alive(slot));

@@ -90,13 +90,7 @@ impl ChunkScan {
     ///
     /// # Errors
     /// I/O errors and damage.
-    pub fn next(
-        &mut self,
-        table: &Table,
-        store: &Store,
-        view: &ReadView,
-        chunk: &mut Chunk,
-    ) -> Result<bool> {
+    pub fn next(&mut self, table: &Table, store: &Store, view: &ReadView, chunk: &mut Chunk) -> Result<bool> {
         chunk.reset();
         while chunk.len < VECTOR_SIZE
             && let Some(place) = self.place

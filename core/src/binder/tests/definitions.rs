@@ -25,7 +25,8 @@ fn constraints_get_the_names_postgresql_gives() {
     );
     let indexes: Vec<String> = table.indexes.iter().map(shown).collect();
     assert_eq!(indexes, ["z_pkey (0) primary", "z_b_key (1)", "z_c_d_key (2, 3)"]);
-    let mut checks: Vec<String> = table.checks.iter().map(|check| format!("{}: {}", check.name, check.sql)).collect();
+    let mut checks: Vec<String> =
+        table.checks.iter().map(|check| format!("{}: {}", check.name, check.sql)).collect();
     checks.sort();
     assert_eq!(
         checks,

@@ -165,7 +165,11 @@ fn deep_statements_are_bound_or_refused() {
                 nested("coalesce(", ", 2)"),
                 nested("- (", ")"),
                 nested("case when a = 1 then ", " end"),
-                format!("select 1 where {}true{}", "exists (select 1 where ".repeat(depth), ")".repeat(depth)),
+                format!(
+                    "select 1 where {}true{}",
+                    "exists (select 1 where ".repeat(depth),
+                    ")".repeat(depth)
+                ),
                 format!("select * from {}t{}", "(select * from ".repeat(depth), ") q".repeat(depth)),
                 format!("select {} from t", vec!["a"; depth * 10].join(" + ")),
                 format!("select {}", vec!["(select 1)"; depth * 10].join(", ")),

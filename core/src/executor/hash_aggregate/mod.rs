@@ -267,7 +267,12 @@ impl Reader for TableReader {
 }
 
 /// Makes `chunk` the groups from `start` on; false if there are none.
-fn finalize(table: &mut GroupTable, start: usize, aggregation: &Aggregation, chunk: &mut Chunk) -> Result<bool> {
+fn finalize(
+    table: &mut GroupTable,
+    start: usize,
+    aggregation: &Aggregation,
+    chunk: &mut Chunk,
+) -> Result<bool> {
     // Stores have fewer than 2^32 rows.
     let groups: Vec<u32> = (start..table.len().min(start + VECTOR_SIZE)).map(|group| group as u32).collect();
     if groups.is_empty() {

@@ -310,7 +310,8 @@ impl GroupTable {
     pub(super) fn load(&mut self, chunk: &Chunk) -> Result<()> {
         let [hashes, keys @ .., saved] = chunk.columns.as_slice() else { return Ok(()) };
         let (Some((hashes, _)), Some((saved, _))) = (hashes.base(), saved.base()) else { return Ok(()) };
-        let hashes: Vec<u64> = hashes.values::<i64>()[..chunk.len].iter().map(|h| h.cast_unsigned()).collect();
+        let hashes: Vec<u64> =
+            hashes.values::<i64>()[..chunk.len].iter().map(|h| h.cast_unsigned()).collect();
         self.find(keys, Picked { selected: None, count: chunk.len }, &hashes);
         if self.layout.is_empty() {
             return Ok(());

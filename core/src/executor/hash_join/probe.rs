@@ -122,7 +122,8 @@ impl Prober {
     fn find_existing(&mut self, table: &JoinTable, flags: &mut RowFlags) {
         let hash = |row: u16| self.hashes[usize::from(row)];
         let unmatched = self.rows.drain(..).filter(|&row| flags[usize::from(row)] & MATCHED == 0);
-        let mut open: Vec<(u16, Range<usize>)> = unmatched.map(|row| (row, table.lookup(hash(row)))).collect();
+        let mut open: Vec<(u16, Range<usize>)> =
+            unmatched.map(|row| (row, table.lookup(hash(row)))).collect();
         while !open.is_empty() {
             self.pairs.clear();
             open.retain_mut(|(row, entries)| {
@@ -160,7 +161,12 @@ impl Prober {
     }
 
     /// Makes rows of the pairs and judges them.
-    fn take_pairs(&mut self, chunk: &Chunk, table: &JoinTable, flags: &mut RowFlags) -> Result<Option<Chunk>> {
+    fn take_pairs(
+        &mut self,
+        chunk: &Chunk,
+        table: &JoinTable,
+        flags: &mut RowFlags,
+    ) -> Result<Option<Chunk>> {
         let lefts: Arc<[u16]> = self.pairs.iter().map(|pair| pair.0).collect();
         let rights: Vec<u32> = self.pairs.iter().map(|pair| pair.1).collect();
         let mut columns: Vec<Vector> = chunk.columns.iter().map(|column| column.select(&lefts)).collect();

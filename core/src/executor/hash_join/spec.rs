@@ -62,7 +62,9 @@ impl JoinSpec {
             if !gives_right(&join.kind) && !read_by_pairs(column) {
                 continue;
             }
-            let as_key = right_keys.iter().position(|key| matches!(key, Expr::Column { index, .. } if *index == column));
+            let as_key = right_keys
+                .iter()
+                .position(|key| matches!(key, Expr::Column { index, .. } if *index == column));
             places[column] = as_key.or_else(|| {
                 payload.push(column);
                 Some(right_keys.len() + payload.len() - 1)

@@ -161,10 +161,11 @@ fn ordered_aggregates_see_rows_in_order() {
         let rows: Vec<Vec<Value>> = (0..4000).map(row).collect();
         for distinct in [false, true] {
             let comma = Expr::Constant { value: Value::Text(",".into()), ty: DataType::Text };
-            let Ok(mut call) = AggregateCall::new("string_agg", vec![column(1, types[1]), comma]) else { return };
+            let Ok(mut call) = AggregateCall::new("string_agg", vec![column(1, types[1]), comma]) else {
+                return;
+            };
             call.distinct = distinct;
-            call.order_by =
-                vec![SortKey { expr: column(1, types[1]), descending: true, nulls_first: false }];
+            call.order_by = vec![SortKey { expr: column(1, types[1]), descending: true, nulls_first: false }];
             let node = PhysicalNode::Aggregate {
                 input: Box::new(db.rows(&types, rows.clone())),
                 keys: vec![column(0, types[0])],

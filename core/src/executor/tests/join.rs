@@ -3,9 +3,7 @@
 use super::{Db, Draws, Setup, column, plan, sorted};
 use crate::error::Result;
 use crate::expr::{CompareOp, Expr};
-use crate::plan::physical::{
-    HashJoin, JoinKey, JoinType, Mark, NestedLoopJoin, PhysicalNode, PhysicalPlan,
-};
+use crate::plan::physical::{HashJoin, JoinKey, JoinType, Mark, NestedLoopJoin, PhysicalNode, PhysicalPlan};
 use crate::types::{DataType, Decimal, Value};
 
 const LEFT: [DataType; 3] = [DataType::Integer, DataType::Text, DataType::BigInt];
@@ -79,8 +77,7 @@ fn naive(
                 out.push(l.iter().cloned().chain([mark]).collect());
             }
             JoinType::Mark(Mark::NullAware) => {
-                let unknown =
-                    !right.is_empty() && (l[0].is_null() || right.iter().any(|r| r[0].is_null()));
+                let unknown = !right.is_empty() && (l[0].is_null() || right.iter().any(|r| r[0].is_null()));
                 let mark = match (found.is_empty(), unknown) {
                     (false, _) => Value::Boolean(true),
                     (true, true) => Value::Null,
@@ -187,7 +184,8 @@ fn skewed_partitions_are_done_in_passes() {
     for setup in Setup::ALL {
         let db = Db::new(setup);
         // One key for nearly all right rows.
-        let one = |i: usize, n: i64| vec![Value::Integer((i % 100 == 0).into()), Value::Null, Value::BigInt(n)];
+        let one =
+            |i: usize, n: i64| vec![Value::Integer((i % 100 == 0).into()), Value::Null, Value::BigInt(n)];
         let left: Vec<_> = (0..300).map(|i| one(i, (i % 3) as i64)).collect();
         let right: Vec<_> = (0..30_000).map(|i| one(i, i as i64 % 7000)).collect();
         let test = Expr::compare(CompareOp::Equal, column(2, LEFT[2]), column(5, RIGHT[2])).unwrap();

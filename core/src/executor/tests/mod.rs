@@ -136,12 +136,8 @@ impl Db {
         let cte = CteId(tables.len() as u32);
         let body = PhysicalNode::CteScan { cte, alias: "c".into(), columns: (0..types.len()).collect() };
         let body = plan(body, types, 1e9);
-        let with = PhysicalNode::With {
-            cte,
-            name: "c".into(),
-            definition: Box::new(scan),
-            body: Box::new(body),
-        };
+        let with =
+            PhysicalNode::With { cte, name: "c".into(), definition: Box::new(scan), body: Box::new(body) };
         plan(with, types, 1e9)
     }
 
@@ -168,6 +164,7 @@ impl Db {
             names: Names::default(),
             environment: Arc::new(NoEnvironment),
             virtual_tables: Arc::clone(&self.tables) as Arc<dyn VirtualTables>,
+            input: None,
             measured: true,
         }
     }
@@ -199,7 +196,8 @@ impl Db {
 
     pub(super) fn create(&self, name: &str, columns: &[(&str, DataType)], row_key: RowKey) -> Arc<Table> {
         let store = self.engine.store();
-        let column = |&(name, ty): &(&str, DataType)| ColumnDef { name: name.to_owned(), ty, not_null: false };
+        let column =
+            |&(name, ty): &(&str, DataType)| ColumnDef { name: name.to_owned(), ty, not_null: false };
         let def = TableDef {
             object: store.allocate_object(),
             name: name.to_owned(),

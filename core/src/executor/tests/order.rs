@@ -37,8 +37,11 @@ fn compare(a: &[Value], b: &[Value], keys: &[(usize, bool, bool)]) -> Ordering {
     Ordering::Equal
 }
 
-const KEYS: [&[(usize, bool, bool)]; 3] =
-    [&[(1, false, false), (5, true, true)], &[(0, true, false), (3, false, true), (5, false, false)], &[(4, false, false), (2, true, true), (5, false, false)]];
+const KEYS: [&[(usize, bool, bool)]; 3] = [
+    &[(1, false, false), (5, true, true)],
+    &[(0, true, false), (3, false, true), (5, false, false)],
+    &[(4, false, false), (2, true, true), (5, false, false)],
+];
 
 fn sort_keys(keys: &[(usize, bool, bool)]) -> Vec<SortKey> {
     keys.iter().map(|&(index, descending, nulls_first)| key(index, descending, nulls_first)).collect()
@@ -96,9 +99,13 @@ fn limits_count_rows_of_all_threads() {
     for setup in Setup::ALL {
         let db = Db::new(setup);
         let rows = mixed_rows(&Draws::new(3), 9000, 50);
-        for (limit, offset, expected) in
-            [(Some(10), None, 10), (None, Some(8990), 10), (Some(5000), Some(2047), 5000), (Some(0), None, 0), (Some(9), Some(8995), 5)]
-        {
+        for (limit, offset, expected) in [
+            (Some(10), None, 10),
+            (None, Some(8990), 10),
+            (Some(5000), Some(2047), 5000),
+            (Some(0), None, 0),
+            (Some(9), Some(8995), 5),
+        ] {
             let input = Box::new(db.rows(&MIXED, rows.clone()));
             let (limit, offset) = (limit.map(number), offset.map(number));
             let node = PhysicalNode::Limit { input, limit, offset, ties: None };

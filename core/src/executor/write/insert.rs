@@ -89,7 +89,8 @@ impl InsertWriter {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         let mut flush = |bytes: &mut Vec<u8>, ends: &mut Vec<usize>| -> Result<()> {
             let starts = std::iter::once(0).chain(ends.iter().copied());
-            let encoded: Vec<&[u8]> = starts.zip(ends.iter()).map(|(start, &end)| &bytes[start..end]).collect();
+            let encoded: Vec<&[u8]> =
+                starts.zip(ends.iter()).map(|(start, &end)| &bytes[start..end]).collect();
             table.insert_many(query.store(), tx, &encoded, suspects)?;
             bytes.clear();
             ends.clear();
@@ -167,7 +168,13 @@ impl InsertWriter {
         Ok(())
     }
 
-    fn resolve(&mut self, tx: &mut Transaction, source: &Chunk, rows: &Chunk, row: usize) -> Result<Resolved> {
+    fn resolve(
+        &mut self,
+        tx: &mut Transaction,
+        source: &Chunk,
+        rows: &Chunk,
+        row: usize,
+    ) -> Result<Resolved> {
         let Some(handler) = &mut self.on_conflict else { return Ok(Resolved::Nothing) };
         let Target { query, table, suspects, .. } = &mut self.target;
         let columns: Vec<&Vector> = rows.columns.iter().collect();

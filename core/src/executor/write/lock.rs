@@ -32,9 +32,8 @@ enum Locked {
 
 impl LockWriter {
     pub(super) fn new(query: &Arc<Query>, targets: &[LockTarget], limit: Option<&Expr>) -> Result<Self> {
-        let target = |target: &LockTarget| {
-            Ok((target.clone(), Target::new(query, target.table.storage, &[])?))
-        };
+        let target =
+            |target: &LockTarget| Ok((target.clone(), Target::new(query, target.table.storage, &[])?));
         let targets = targets.iter().map(target).collect::<Result<_>>()?;
         Ok(Self { targets, left: Window::new(query, limit, None)?.limit })
     }

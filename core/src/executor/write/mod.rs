@@ -63,7 +63,8 @@ impl Sink for WriteSink {
             }
             _ => unreachable!("only nodes that write get this sink"),
         };
-        let missing = || StorageError::Corrupt { reason: "a statement writes without a transaction".to_owned() };
+        let missing =
+            || StorageError::Corrupt { reason: "a statement writes without a transaction".to_owned() };
         let transaction = query.statement.transaction.clone().ok_or_else(missing)?;
         let out = BufferWriter::new(query, &self.returned)?;
         Ok(Box::new(WriteStage { query: Arc::clone(query), transaction, writer, out }))

@@ -185,7 +185,9 @@ fn eliminate_inner(join: Join, columns: &mut Columns) -> Result<LogicalPlan> {
             let input = Box::new(again(left, *series.input, columns)?);
             Ok(LogicalPlan::Series(Series { input, ..series }))
         }
-        LogicalPlan::Aggregate(aggregate) if aggregate.keys.is_empty() => join_groups(left, aggregate, columns),
+        LogicalPlan::Aggregate(aggregate) if aggregate.keys.is_empty() => {
+            join_groups(left, aggregate, columns)
+        }
         right => {
             let join = Join { kind, dependent: true, left, right, conditions };
             let mut correlation = Correlation::new(&join, columns);
@@ -245,11 +247,7 @@ fn has_single(plan: &LogicalPlan) -> bool {
 /// `left = right`, or `IS NOT DISTINCT FROM`.
 fn equal(columns: &Columns, left: ColumnId, right: ColumnId, strict: bool) -> Expr {
     let operator = if strict { CompareOp::Equal } else { CompareOp::NotDistinct };
-    Expr::Compare {
-        operator,
-        left: Box::new(columns.read(left)),
-        right: Box::new(columns.read(right)),
-    }
+    Expr::Compare { operator, left: Box::new(columns.read(left)), right: Box::new(columns.read(right)) }
 }
 
 #[cfg(test)]

@@ -56,10 +56,9 @@ impl Pull {
                 LogicalPlan::Distinct(node) if node.on.is_none() || !self.reads_right => &mut node.input,
                 LogicalPlan::Limit(node) if !self.reads_right && keeps_a_row(node) => &mut node.input,
                 LogicalPlan::Project(node) if !node.columns.iter().any(is_volatile) => {
-                    let passes = |column: &Computed| {
-                        matches!(column.expr, Expr::Column { index, .. } if index == column.id.index())
-                    };
-                    let computed = std::mem::take(&mut node.columns).into_iter().filter(|column| !passes(column));
+                    let passes = |column: &Computed| matches!(column.expr, Expr::Column { index, .. } if index == column.id.index());
+                    let computed =
+                        std::mem::take(&mut node.columns).into_iter().filter(|column| !passes(column));
                     let computed: HashMap<ColumnId, Expr> =
                         computed.map(|column| (column.id, column.expr)).collect();
                     self.computed.values_mut().for_each(|value| substitute(value, &computed));
@@ -90,7 +89,11 @@ impl Pull {
                 }
                 // It must not fail for rows that a condition would have removed.
                 JoinKind::Single if rows_of(&node.right) == Rows::Any => {}
-                JoinKind::Left | JoinKind::Semi | JoinKind::Anti | JoinKind::Single | JoinKind::Mark { .. } => {
+                JoinKind::Left
+                | JoinKind::Semi
+                | JoinKind::Anti
+                | JoinKind::Single
+                | JoinKind::Mark { .. } => {
                     self.take(&mut node.left);
                 }
                 JoinKind::Right => self.take(&mut node.right),
@@ -114,8 +117,10 @@ impl Pull {
 
     fn split(&mut self, conditions: &mut Vec<Expr>) {
         let left = &self.left;
-        let reads_left = |term: &Expr| term.columns().into_iter().any(|index| left.contains(&ColumnId::of_index(index)));
-        let (pulled, kept): (Vec<Expr>, Vec<Expr>) = std::mem::take(conditions).into_iter().partition(reads_left);
+        let reads_left =
+            |term: &Expr| term.columns().into_iter().any(|index| left.contains(&ColumnId::of_index(index)));
+        let (pulled, kept): (Vec<Expr>, Vec<Expr>) =
+            std::mem::take(conditions).into_iter().partition(reads_left);
         self.conditions.extend(pulled);
         *conditions = kept;
     }

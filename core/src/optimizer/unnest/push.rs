@@ -9,8 +9,8 @@ use super::{equal, has_single, pass};
 use crate::error::{Result, StatementError};
 use crate::expr::{CompareOp, Expr, IsTest, Volatility};
 use crate::plan::logical::{
-    Aggregate, ColumnId, Columns, Computed, CteId, CteScan, Distinct, Filter, Join, JoinKind, Limit, LogicalPlan,
-    Project, Series, SetInput, SetOperation, SetOperator, Sort, Values, With,
+    Aggregate, ColumnId, Columns, Computed, CteId, CteScan, Distinct, Filter, Join, JoinKind, Limit,
+    LogicalPlan, Project, Series, SetInput, SetOperation, SetOperator, Sort, Values, With,
 };
 use crate::plan::{for_each_argument, for_each_argument_mut};
 use crate::types::{DataType, Value};
@@ -116,7 +116,8 @@ impl<'c> Correlation<'c> {
             | LogicalPlan::Insert(_)
             | LogicalPlan::Update(_)
             | LogicalPlan::Delete(_) => {
-                Err(StatementError::NotSupported { feature: "a change of rows in a subquery".to_owned() }.into())
+                Err(StatementError::NotSupported { feature: "a change of rows in a subquery".to_owned() }
+                    .into())
             }
         }
     }
@@ -209,7 +210,8 @@ impl<'c> Correlation<'c> {
         [(left, right), (right, left)].into_iter().find_map(|(outer, value)| {
             let Expr::Column { index, ty, .. } = outer.as_ref() else { return None };
             let id = ColumnId::of_index(*index);
-            let stands = interchangeable(ty, &value.data_type()) && value.volatility() != Volatility::Volatile;
+            let stands =
+                interchangeable(ty, &value.data_type()) && value.volatility() != Volatility::Volatile;
             let is_inner = self.read_in([value.as_ref()]).is_empty() && !value.columns().is_empty();
             (self.outer.contains(&id) && is_inner && stands).then_some((id, value.as_ref()))
         })
@@ -268,7 +270,11 @@ impl<'c> Correlation<'c> {
         self.group_by(aggregate, &Known::default())
     }
 
-    fn group_by(&mut self, aggregate: Aggregate, known: &Known) -> Result<(LogicalPlan, Repr, Vec<Computed>)> {
+    fn group_by(
+        &mut self,
+        aggregate: Aggregate,
+        known: &Known,
+    ) -> Result<(LogicalPlan, Repr, Vec<Computed>)> {
         let is_scalar = aggregate.keys.is_empty();
         let Aggregate { input, mut keys, mut aggregates } = aggregate;
         let (input, mut repr) = self.push(*input, known)?;
@@ -324,7 +330,9 @@ impl<'c> Correlation<'c> {
             None => {
                 let mut exact = distinct.input.columns();
                 let (input, repr) = self.push(*distinct.input, known)?;
-                exact.extend(repr.values().map(|by| by.id).filter(|id| !exact.contains(id)).collect::<Vec<_>>());
+                exact.extend(
+                    repr.values().map(|by| by.id).filter(|id| !exact.contains(id)).collect::<Vec<_>>(),
+                );
                 let made = input.columns();
                 let input = if made.len() == exact.len() && exact.iter().all(|id| made.contains(id)) {
                     input

@@ -50,7 +50,8 @@ impl Printer<'_> {
         let (measured, below) = (self.note)(number);
         let arrow = if depth == 0 { String::new() } else { format!("{}->  ", " ".repeat(6 * depth - 4)) };
         // Infallible: the target is a string.
-        let _ = writeln!(self.out, "{arrow}{}  (rows={:.0}){measured}", title(plan), plan.rows.max(0.0).ceil());
+        let _ =
+            writeln!(self.out, "{arrow}{}  (rows={:.0}){measured}", title(plan), plan.rows.max(0.0).ceil());
         for line in details(plan).into_iter().chain(below) {
             let _ = writeln!(self.out, "{}{line}", " ".repeat(6 * depth + 2));
         }
@@ -68,6 +69,7 @@ fn title(plan: &PhysicalPlan) -> String {
     match &plan.node {
         PhysicalNode::Values(rows) if rows.len() == 1 => "Result".to_owned(),
         PhysicalNode::Values(_) => "Values Scan".to_owned(),
+        PhysicalNode::Input => "Copy Input".to_owned(),
         PhysicalNode::Series(_) => "Function Scan on generate_series".to_owned(),
         PhysicalNode::TableScan(scan) => format!("Seq Scan on {}", relation(&scan.table)),
         PhysicalNode::IndexScan(scan) => {
@@ -131,6 +133,7 @@ fn details(plan: &PhysicalPlan) -> Vec<String> {
     };
     match &plan.node {
         PhysicalNode::Values(_)
+        | PhysicalNode::Input
         | PhysicalNode::Append(_)
         | PhysicalNode::SetOperation(_)
         | PhysicalNode::With { .. }
@@ -239,7 +242,8 @@ impl Named<'_> {
     }
 
     fn bounds(&self, bounds: &Bounds) -> String {
-        let mut terms: Vec<String> = bounds.equal.iter().map(|expr| format!("= {}", self.one(expr))).collect();
+        let mut terms: Vec<String> =
+            bounds.equal.iter().map(|expr| format!("= {}", self.one(expr))).collect();
         for (bound, strict, loose) in [(&bounds.lower, ">", ">="), (&bounds.upper, "<", "<=")] {
             if let Some(bound) = bound {
                 let operator = if bound.inclusive { loose } else { strict };
@@ -250,7 +254,8 @@ impl Named<'_> {
     }
 
     fn aggregate(&self, call: &AggregateCall) -> String {
-        let mut arguments = if call.arguments.is_empty() { "*".to_owned() } else { self.list(&call.arguments) };
+        let mut arguments =
+            if call.arguments.is_empty() { "*".to_owned() } else { self.list(&call.arguments) };
         if call.distinct {
             arguments.insert_str(0, "DISTINCT ");
         }

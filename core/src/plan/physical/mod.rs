@@ -52,6 +52,8 @@ pub struct OutputColumn {
 pub enum PhysicalNode {
     /// Rows of the statement itself: for each, an expression without columns for each column.
     Values(Vec<Vec<Expr>>),
+    /// Rows that are given to the statement while it runs: those COPY reads.
+    Input,
     /// The rows a series of numbers or times has.
     Series(Series),
     /// The rows of a table, in the order of their ids.
@@ -477,6 +479,7 @@ impl PhysicalPlan {
     pub fn inputs(&self) -> Vec<&Self> {
         match &self.node {
             PhysicalNode::Values(_)
+            | PhysicalNode::Input
             | PhysicalNode::Series(_)
             | PhysicalNode::TableScan(_)
             | PhysicalNode::IndexScan(_)

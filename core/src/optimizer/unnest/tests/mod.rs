@@ -34,7 +34,9 @@ fn answer(tables: &mut Tables, query: &BoundQuery) -> String {
     let run = |tables: &mut Tables| -> Result<String> {
         let mut rows = Vec::new();
         for row in tables.run(&query.plan, &query.columns)? {
-            let value = |column: &crate::binder::OutputColumn| shown(&row[&column.id], &query.columns.get(column.id).ty);
+            let value = |column: &crate::binder::OutputColumn| {
+                shown(&row[&column.id], &query.columns.get(column.id).ty)
+            };
             rows.push(query.output.iter().map(value).collect::<Vec<_>>().join("|"));
         }
         rows.sort();

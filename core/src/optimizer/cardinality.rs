@@ -1,0 +1,374 @@
+//! How many rows a plan has, about.
+//!
+//! Shares of rows are estimated from what ANALYZE has found (most common values, bounds of buckets, different values)
+//! and, where nothing is known, with PostgreSQL's constants. Conditions count as independent.
+
+use super::TableSizes;
+use crate::catalog::{ColumnStatistics, TableEntry};
+use crate::expr::{CompareOp, Expr, IsTest, PatternKind};
+use crate::plan::logical::{ColumnId, Columns, JoinKind, LogicalPlan, SetOperator};
+use crate::table::RowKey;
+use crate::types::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Share of rows for an equality about which nothing is known.
+const EQUALITY: f64 = 0.005;
+/// Of an inequality.
+const RANGE: f64 = 1.0 / 3.0;
+/// Of a pattern.
+const MATCH: f64 = 0.05;
+/// Of a truth value.
+const BOOLEAN: f64 = 0.5;
+/// Different values of a column about which nothing is known.
+const DISTINCT: f64 = 200.0;
+
+/// Estimates for the plans of one statement.
+pub(super) struct Estimator<'a> {
+    columns: &'a Columns,
+    sizes: &'a dyn TableSizes,
+    /// The table and number of columns that a scan makes.
+    scanned: HashMap<ColumnId, (Arc<TableEntry>, u16)>,
+    /// What stands for a column that is passed on under another name.
+    passed: HashMap<ColumnId, ColumnId>,
+    ctes: HashMap<crate::plan::logical::CteId, f64>,
+}
+
+impl<'a> Estimator<'a> {
+    /// For a plan and whatever is made of its parts.
+    pub(super) fn new(columns: &'a Columns, sizes: &'a dyn TableSizes, plan: &LogicalPlan) -> Self {
+        let (scanned, passed, ctes) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut estimator = Self { columns, sizes, scanned, passed, ctes };
+        estimator.collect(plan);
+        estimator
+    }
+
+    fn collect(&mut self, plan: &LogicalPlan) {
+        match plan {
+            LogicalPlan::Scan(scan) => {
+                let entry = |&(number, id): &(u16, ColumnId)| (id, (Arc::clone(&scan.table), number));
+                self.scanned.extend(scan.columns.iter().map(entry));
+            }
+            LogicalPlan::Project(project) => {
+                for column in &project.columns {
+                    self.note_passed(column.id, &column.expr);
+                }
+            }
+            LogicalPlan::Aggregate(aggregate) => {
+                for key in &aggregate.keys {
+                    self.note_passed(key.id, &key.expr);
+                }
+            }
+            LogicalPlan::CteScan(scan) => self.passed.extend(scan.columns.iter().map(|&(of, id)| (id, of))),
+            _ => {}
+        }
+        for input in plan.inputs() {
+            self.collect(input);
+        }
+        if let LogicalPlan::With(with) = plan {
+            let rows = self.rows(&with.definition);
+            self.ctes.insert(with.cte, rows);
+        }
+    }
+
+    fn note_passed(&mut self, id: ColumnId, expr: &Expr) {
+        if let Expr::Column { index, .. } = expr
+            && *index != id.index()
+        {
+            self.passed.insert(id, ColumnId::of_index(*index));
+        }
+    }
+
+    /// What is known about the statement's columns.
+    pub(super) fn columns(&self) -> &'a Columns {
+        self.columns
+    }
+
+    /// Rows of a table, at least one.
+    pub(super) fn table_rows(&self, table: &TableEntry) -> f64 {
+        self.sizes.rows(table.storage).max(1.0)
+    }
+
+    fn origin(&self, mut id: ColumnId) -> Option<(&TableEntry, u16)> {
+        while let Some(&of) = self.passed.get(&id) {
+            id = of;
+        }
+        self.scanned.get(&id).map(|(table, number)| (&**table, *number))
+    }
+
+    fn statistics(&self, id: ColumnId) -> Option<&ColumnStatistics> {
+        let (table, number) = self.origin(id)?;
+        table.statistics.as_ref()?.columns.get(usize::from(number))
+    }
+
+    /// Different values of a column.
+    pub(super) fn distinct(&self, id: ColumnId) -> f64 {
+        let Some((table, number)) = self.origin(id) else { return DISTINCT };
+        let rows = self.table_rows(table);
+        let alone = |index: &crate::catalog::IndexEntry| {
+            index.columns.len() == 1 && index.columns[0].column == number
+        };
+        if table.row_key == RowKey::Column(number) || table.unique_indexes().any(alone) {
+            return rows;
+        }
+        match self.statistics(id) {
+            // Shares stay when the table grows, few values stay few.
+            Some(known) if known.distinct > 0.0 => {
+                let then =
+                    table.statistics.as_ref().map_or(rows, |statistics| (statistics.rows as f64).max(1.0));
+                if known.distinct > 0.1 * then {
+                    (known.distinct / then * rows).max(1.0)
+                } else {
+                    known.distinct
+                }
+            }
+            _ => DISTINCT.min(rows),
+        }
+    }
+
+    fn distinct_of(&self, expr: &Expr) -> f64 {
+        match expr {
+            Expr::Column { index, .. } => self.distinct(ColumnId::of_index(*index)),
+            Expr::Cast { operand, .. } => self.distinct_of(operand),
+            _ => {
+                let read = expr.columns();
+                if read.is_empty() {
+                    return 1.0;
+                }
+                read.into_iter().map(|column| self.distinct(ColumnId::of_index(column))).product()
+            }
+        }
+    }
+
+    /// Rows of a plan.
+    pub(super) fn rows(&self, plan: &LogicalPlan) -> f64 {
+        match plan {
+            LogicalPlan::Scan(scan) => self.table_rows(&scan.table),
+            LogicalPlan::Values(values) => values.rows.len() as f64,
+            LogicalPlan::Series(series) => self.rows(&series.input) * 1000.0,
+            LogicalPlan::Input(_) => 100_000.0,
+            LogicalPlan::Filter(filter) => self.rows(&filter.input) * self.share(&filter.conditions),
+            LogicalPlan::Project(project) => self.rows(&project.input),
+            LogicalPlan::Aggregate(aggregate) => {
+                let keys = aggregate.keys.iter().map(|key| self.distinct_of(&key.expr));
+                groups(self.rows(&aggregate.input), keys)
+            }
+            LogicalPlan::Distinct(distinct) => {
+                let input = self.rows(&distinct.input);
+                match &distinct.on {
+                    Some(on) => groups(input, on.iter().map(|expr| self.distinct_of(expr))),
+                    None => groups(input, plan.columns().into_iter().map(|id| self.distinct(id))),
+                }
+            }
+            LogicalPlan::Sort(sort) => self.rows(&sort.input),
+            LogicalPlan::Limit(limit) => {
+                let input = self.rows(&limit.input);
+                let count = limit.limit.as_ref().and_then(integer).map_or(0.1 * input, |count| count as f64);
+                let groups = limit.partition.iter().map(|&id| self.distinct(id)).product::<f64>();
+                input.min(count * groups)
+            }
+            LogicalPlan::Join(join) => {
+                let (left, right) = (self.rows(&join.left), self.rows(&join.right));
+                self.join_rows(&join.kind, left, right, &join.conditions)
+            }
+            LogicalPlan::SetOperation(operation) => {
+                let mut inputs = operation.inputs.iter().map(|input| self.rows(&input.plan));
+                match operation.operator {
+                    SetOperator::Union => inputs.sum(),
+                    SetOperator::Intersect => inputs.fold(f64::INFINITY, f64::min),
+                    SetOperator::Except => inputs.next().unwrap_or(0.0),
+                }
+            }
+            LogicalPlan::With(with) => self.rows(&with.body),
+            LogicalPlan::CteScan(scan) => self.ctes.get(&scan.cte).copied().unwrap_or(1000.0),
+            LogicalPlan::Lock(lock) => self.rows(&lock.input),
+            LogicalPlan::Insert(insert) => self.rows(&insert.source),
+            LogicalPlan::Update(update) => self.rows(&update.source),
+            LogicalPlan::Delete(delete) => self.rows(&delete.source),
+        }
+    }
+
+    /// Rows of a join of inputs with these numbers of rows.
+    pub(super) fn join_rows(&self, kind: &JoinKind, left: f64, right: f64, conditions: &[Expr]) -> f64 {
+        let pairs = left * right * self.share(conditions);
+        match kind {
+            JoinKind::Inner => pairs,
+            JoinKind::Left | JoinKind::Single => pairs.max(left),
+            JoinKind::Right => pairs.max(right),
+            JoinKind::Full => pairs.max(left).max(right),
+            JoinKind::Semi => (left * self.matched(left, right, conditions)).max(1.0),
+            JoinKind::Anti => (left * (1.0 - self.matched(left, right, conditions))).max(1.0),
+            JoinKind::Mark { .. } => left,
+        }
+    }
+
+    /// The share of left rows with a match.
+    fn matched(&self, left: f64, right: f64, conditions: &[Expr]) -> f64 {
+        let per_row = right * self.share(conditions);
+        let _ = left;
+        if per_row >= 1.0 { 0.9_f64.min(1.0 - (-per_row).exp()) } else { per_row }
+    }
+
+    /// The share of rows, or pairs of rows, for which all conditions are true.
+    pub(super) fn share(&self, conditions: &[Expr]) -> f64 {
+        conditions.iter().map(|condition| self.selectivity(condition)).product::<f64>().clamp(0.0, 1.0)
+    }
+
+    /// The share of rows for which a condition is true.
+    pub(super) fn selectivity(&self, condition: &Expr) -> f64 {
+        match condition {
+            Expr::Constant { value: Value::Boolean(true), .. } => 1.0,
+            Expr::Constant { .. } => 0.0,
+            Expr::And(terms) => self.conjunction(terms),
+            Expr::Or(terms) => 1.0 - terms.iter().map(|term| 1.0 - self.selectivity(term)).product::<f64>(),
+            Expr::Not(operand) => 1.0 - self.selectivity(operand),
+            Expr::Compare { operator, left, right } => self.comparison(*operator, left, right),
+            Expr::Is { operand, test: IsTest::Null, negated } => {
+                let nulls = match &**operand {
+                    Expr::Column { index, .. } => {
+                        self.statistics(ColumnId::of_index(*index)).map_or(0.01, |known| known.null_fraction)
+                    }
+                    _ => 0.01,
+                };
+                if *negated { 1.0 - nulls } else { nulls }
+            }
+            Expr::InList { operand, list, negated } => {
+                let hit: f64 = list
+                    .iter()
+                    .map(|value| self.comparison(CompareOp::Equal, operand, value))
+                    .sum::<f64>()
+                    .min(1.0);
+                if *negated { 1.0 - hit } else { hit }
+            }
+            Expr::Like { kind, pattern, negated, .. } => {
+                let hit = match (&**pattern, kind) {
+                    (Expr::Constant { value: Value::Text(text), .. }, PatternKind::Like) => like_share(text),
+                    _ => MATCH,
+                };
+                if *negated { 1.0 - hit } else { hit }
+            }
+            _ => BOOLEAN,
+        }
+    }
+
+    /// Two bounds of one column are one range.
+    fn conjunction(&self, terms: &[Expr]) -> f64 {
+        self.share(terms)
+    }
+
+    fn comparison(&self, operator: CompareOp, left: &Expr, right: &Expr) -> f64 {
+        let (left_columns, right_columns) = (left.columns(), right.columns());
+        if left_columns.is_empty() && !right_columns.is_empty() {
+            return self.comparison(operator.commute(), right, left);
+        }
+        match operator {
+            CompareOp::Equal | CompareOp::NotDistinct if !right_columns.is_empty() => {
+                1.0 / self.distinct_of(left).max(self.distinct_of(right)).max(1.0)
+            }
+            CompareOp::Equal | CompareOp::NotDistinct => self.equals_constant(left, right),
+            CompareOp::NotEqual | CompareOp::Distinct => 1.0 - self.comparison(CompareOp::Equal, left, right),
+            CompareOp::Less | CompareOp::LessEqual => self.below(left, right).unwrap_or(RANGE),
+            CompareOp::Greater | CompareOp::GreaterEqual => {
+                self.below(left, right).map_or(RANGE, |share| 1.0 - share)
+            }
+        }
+    }
+
+    fn equals_constant(&self, left: &Expr, right: &Expr) -> f64 {
+        let Some(id) = plain_column(left) else {
+            let distinct = self.distinct_of(left);
+            return if distinct > 0.0 { 1.0 / distinct } else { EQUALITY };
+        };
+        if let (Some(known), Expr::Constant { value, .. }) = (self.statistics(id), right) {
+            let common =
+                known.most_common.iter().find(|(other, _)| other.compare(value).is_some_and(|o| o.is_eq()));
+            if let Some((_, share)) = common {
+                return *share;
+            }
+            let rest =
+                1.0 - known.null_fraction - known.most_common.iter().map(|(_, share)| share).sum::<f64>();
+            let others = (self.distinct(id) - known.most_common.len() as f64).max(1.0);
+            return (rest / others).clamp(1e-9, 1.0);
+        }
+        1.0 / self.distinct(id).max(1.0)
+    }
+
+    /// The share of rows with a value below a constant.
+    fn below(&self, left: &Expr, right: &Expr) -> Option<f64> {
+        let id = plain_column(left)?;
+        let Expr::Constant { value, .. } = right else { return None };
+        let known = self.statistics(id)?;
+        let smaller = |other: &Value| other.compare(value).is_some_and(|order| order.is_lt());
+        let common: f64 =
+            known.most_common.iter().filter(|(other, _)| smaller(other)).map(|(_, share)| share).sum();
+        let all_common: f64 = known.most_common.iter().map(|(_, share)| share).sum();
+        let rest = (1.0 - known.null_fraction - all_common).max(0.0);
+        if known.bounds.len() < 2 {
+            return (all_common > 0.0).then_some(common);
+        }
+        let buckets = (known.bounds.len() - 1) as f64;
+        let passed = known.bounds.iter().take_while(|bound| smaller(bound)).count();
+        let within = match passed {
+            0 => 0.0,
+            passed if passed == known.bounds.len() => buckets,
+            passed => {
+                let (low, high) = (&known.bounds[passed - 1], &known.bounds[passed]);
+                (passed - 1) as f64 + position(low, high, value).unwrap_or(0.5)
+            }
+        };
+        Some((common + rest * within / buckets).clamp(1e-6, 1.0))
+    }
+}
+
+/// Where a value lies between two others, from 0 to 1.
+fn position(low: &Value, high: &Value, value: &Value) -> Option<f64> {
+    let (low, high, value) = (number(low)?, number(high)?, number(value)?);
+    (high > low).then(|| ((value - low) / (high - low)).clamp(0.0, 1.0))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    Some(match value {
+        Value::SmallInt(n) => f64::from(*n),
+        Value::Integer(n) | Value::Date(n) => f64::from(*n),
+        Value::BigInt(n) | Value::Time(n) | Value::Timestamp(n) | Value::TimestampTz(n) => *n as f64,
+        Value::Real(n) => f64::from(*n),
+        Value::Double(n) => *n,
+        Value::Numeric(n) => n.value as f64 / 10f64.powi(n.scale.into()),
+        _ => return None,
+    })
+}
+
+fn like_share(pattern: &str) -> f64 {
+    let fixed = pattern.chars().filter(|c| !matches!(c, '%' | '_')).count();
+    match fixed {
+        0 => 1.0,
+        fixed => {
+            0.3_f64.powi(i32::try_from(fixed.min(6)).unwrap_or(6)).max(0.002)
+                * if pattern.starts_with('%') { 5.0 } else { 1.0 }
+        }
+    }
+    .min(1.0)
+}
+
+fn plain_column(expr: &Expr) -> Option<ColumnId> {
+    match expr {
+        Expr::Column { index, .. } => Some(ColumnId::of_index(*index)),
+        Expr::Cast { operand, .. } => plain_column(operand),
+        _ => None,
+    }
+}
+
+/// The value of an integer constant.
+pub(super) fn integer(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Constant { value: Value::BigInt(n), .. } => Some(*n),
+        Expr::Constant { value: Value::Integer(n), .. } => Some((*n).into()),
+        _ => None,
+    }
+}
+
+/// Groups of so many rows by keys with these numbers of values.
+fn groups(rows: f64, distinct: impl Iterator<Item = f64>) -> f64 {
+    let possible: f64 = distinct.product();
+    if possible >= rows { rows.max(1.0) } else { possible.max(1.0) }
+}
