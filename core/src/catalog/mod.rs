@@ -16,16 +16,20 @@
 
 mod entry;
 mod statistics;
+mod store;
+mod system;
 
 use crate::error::{BindingError, Result, StatementError};
 use crate::ids::ObjectId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use entry::{
     CheckEntry, ColumnEntry, IndexColumn, IndexEntry, MAX_COLUMNS, MAX_INDEX_COLUMNS, TableEntry, TableKind,
 };
 pub use statistics::{ColumnStatistics, TableStatistics};
+pub use store::{CatalogChanges, CatalogMark, CatalogStore};
 
 /// The schema of system tables, searched first.
 pub const SYSTEM_SCHEMA: &str = "pg_catalog";
@@ -49,6 +53,8 @@ pub enum Relation<'c> {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     version: u64,
+    /// The last version given to a snapshot of this database.
+    last_version: Arc<AtomicU64>,
     database: String,
     tables: HashMap<ObjectId, Arc<TableEntry>>,
     indexes: HashMap<ObjectId, ObjectId>,
@@ -60,6 +66,7 @@ impl Catalog {
     pub fn new(database: impl Into<String>) -> Self {
         Self {
             version: 0,
+            last_version: Arc::default(),
             database: database.into(),
             tables: HashMap::new(),
             indexes: HashMap::new(),
@@ -67,7 +74,7 @@ impl Catalog {
         }
     }
 
-    /// Grows with each change.
+    /// Which snapshot of the database's catalog it is.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -145,7 +152,7 @@ impl Catalog {
     /// 42P07 if the table's or an index's name belongs to something else.
     pub fn with_table(&self, table: TableEntry) -> Result<Self> {
         let mut next = self.clone();
-        next.version += 1;
+        next.version = next.last_version.fetch_add(1, Ordering::Relaxed) + 1;
         next.forget(table.oid);
         next.take_name(&table.schema, &table.name, table.oid)?;
         for index in &table.indexes {
@@ -160,7 +167,7 @@ impl Catalog {
     #[must_use]
     pub fn without_table(&self, id: ObjectId) -> Self {
         let mut next = self.clone();
-        next.version += 1;
+        next.version = next.last_version.fetch_add(1, Ordering::Relaxed) + 1;
         next.forget(id);
         next
     }
