@@ -119,6 +119,34 @@ impl Error {
         self.0.context.as_deref()
     }
 
+    /// The constraint or unique index that a row broke.
+    pub fn constraint(&self) -> Option<&str> {
+        match &self.0.kind {
+            ErrorKind::Data(
+                DataError::UniqueViolation { constraint } | DataError::CheckViolation { constraint, .. },
+            ) => Some(constraint),
+            _ => None,
+        }
+    }
+
+    /// The table of the row that broke a constraint, where the error knows it.
+    pub fn table(&self) -> Option<&str> {
+        match &self.0.kind {
+            ErrorKind::Data(
+                DataError::NotNullViolation { relation, .. } | DataError::CheckViolation { relation, .. },
+            ) => Some(relation),
+            _ => None,
+        }
+    }
+
+    /// The column that may not be NULL.
+    pub fn column(&self) -> Option<&str> {
+        match &self.0.kind {
+            ErrorKind::Data(DataError::NotNullViolation { column, .. }) => Some(column),
+            _ => None,
+        }
+    }
+
     /// The same error at a position; an inner, more exact position wins.
     #[must_use]
     pub fn at(mut self, position: u32) -> Self {
