@@ -244,6 +244,24 @@ impl RowTree {
         Ok((1..pieces).map(|piece| keys[piece * keys.len() / pieces]).collect())
     }
 
+    /// About how many leaves there are: the product of the children of one node on each level.
+    pub fn estimate_leaves(&self, pager: &Pager) -> Attempt<f64> {
+        let structure = self.structure(pager);
+        let (mut id, mut level, mut leaves) = (self.root, self.height(pager)?, 1.0);
+        while level > 0 {
+            let node = pager.pin_shared(id)?;
+            if !structure.owns(&*node, level) {
+                return Err(Restart::Retry);
+            }
+            let children = inner::count(&*node);
+            leaves *= children as f64;
+            // A node in the middle is as full as most.
+            id = inner::child(&*node, children / 2);
+            level -= 1;
+        }
+        Ok(leaves)
+    }
+
     /// Divides the leaf that should take `row`, unless it has room by now. No latch may be held; find the leaf
     /// again afterwards.
     pub fn split(&self, pager: &Pager, leaf: &impl Leaf, row: RowId) -> Attempt<()> {

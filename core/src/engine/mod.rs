@@ -10,6 +10,7 @@
 
 mod files;
 mod housekeeper;
+mod queries;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -26,10 +27,12 @@ use crate::vfs::{Clock, Rng, Vfs};
 use crate::wal::{Wal, WalOptions};
 use files::Files;
 use std::collections::HashSet;
-use std::path::Path;
+use parking_lot::Mutex;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use housekeeper::Housekeeper;
+pub use queries::Queries;
 pub use shared::SharedEngine;
 
 /// How a database is opened.
@@ -48,6 +51,10 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Gives random bits.
     pub rng: Arc<dyn Rng>,
+    /// Threads that a query may use; one for each core if absent.
+    pub threads: Option<usize>,
+    /// Where queries put what memory has no room for; beside the database if absent.
+    pub spill: Option<(Arc<dyn Vfs>, PathBuf)>,
 }
 
 impl EngineOptions {
@@ -63,6 +70,8 @@ impl EngineOptions {
             wal: WalOptions::default(),
             clock,
             rng,
+            threads: None,
+            spill: None,
         }
     }
 }
@@ -86,6 +95,9 @@ pub struct Engine {
     checkpointer: Checkpointer,
     files: Files,
     budget: Arc<Budget>,
+    /// How queries run, and what they share once the first has come.
+    how: queries::Setup,
+    queries: Mutex<Option<Arc<Queries>>>,
 }
 
 impl Engine {
@@ -132,7 +144,21 @@ impl Engine {
         transactions.commits().start_after(commit_ts);
         let log = Arc::new(Wal::create(Arc::clone(vfs), files.log_folder(), salt, start, options.wal)?);
         transactions.set_log(Arc::clone(&log));
-        let engine = Self { store, log, salt, checkpointer: Checkpointer::default(), files, budget };
+        let (spill_vfs, spill_folder) = options.spill.unwrap_or_else(|| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            (Arc::clone(vfs), folder.unwrap_or(Path::new(".")).to_owned())
+        });
+        let how = queries::Setup {
+            database: path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            threads: options.threads,
+            spill_vfs,
+            spill_folder,
+            clock: options.clock,
+            rng: options.rng,
+        };
+        let queries = Mutex::new(None);
+        let checkpointer = Checkpointer::default();
+        let engine = Self { store, log, salt, checkpointer, files, budget, how, queries };
         engine.checkpoint()?;
         Ok(engine)
     }
@@ -151,6 +177,20 @@ impl Engine {
     /// The memory that everything shares.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// What queries share: made when the first asks.
+    ///
+    /// # Errors
+    /// XX001 when the catalog is damaged; I/O errors.
+    pub fn queries(&self) -> Result<Arc<Queries>> {
+        let mut queries = self.queries.lock();
+        if let Some(queries) = &*queries {
+            return Ok(Arc::clone(queries));
+        }
+        let made = Arc::new(Queries::open(self, &self.how)?);
+        *queries = Some(Arc::clone(&made));
+        Ok(made)
     }
 
     /// A new session's part in transactions.
@@ -216,6 +256,7 @@ impl Engine {
         }
         while self.store.collect_garbage(usize::MAX)? > 0 {}
         self.checkpointer.cut(&self.store, (&self.log, self.salt), true)?;
+        drop(self.queries);
         drop(self.store);
         if let Ok(log) = Arc::try_unwrap(self.log) {
             log.close_empty()?;

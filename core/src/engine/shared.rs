@@ -6,16 +6,19 @@
 
 use super::{Engine, EngineOptions, Housekeeper};
 use crate::error::{Result, StorageError};
-use crate::vfs::{OpenOptions, OsVfs, Vfs};
+use crate::vfs::{MemoryVfs, OpenOptions, OsVfs, Vfs};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 type FileId = (u64, u64);
 
 /// Held while an engine is opened or closed, so that neither meets the other half way.
 static ENGINES: Mutex<Option<HashMap<FileId, Weak<Inner>>>> = Mutex::new(None);
+
+/// Stands for the device of databases in memory.
+const IN_MEMORY: u64 = u64::MAX;
 
 struct Inner {
     file: FileId,
@@ -51,6 +54,37 @@ impl SharedEngine {
         let engine = Arc::new(Engine::open(&vfs, path, options)?);
         // A database that was made has taken the place of the empty file.
         let file = identity(&*vfs, path)?;
+        let keeper = Housekeeper::start(&engine, log_limit);
+        let inner = Arc::new(Inner { file, process: std::process::id(), keeper, engine });
+        engines.insert(file, Arc::downgrade(&inner));
+        Ok(Self { inner: Some(inner) })
+    }
+
+    /// Opens a database in memory. Those with a name are shared by all of this process who use the name.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn in_memory(name: Option<&str>, mut options: EngineOptions, log_limit: u64) -> Result<Self> {
+        let mut engines = ENGINES.lock();
+        let engines = engines.get_or_insert_default();
+        let number = match name {
+            Some(name) => hash_of(name),
+            None => {
+                let mut random = [0; 8];
+                options.rng.fill(&mut random);
+                u64::from_le_bytes(random)
+            }
+        };
+        let file = (IN_MEMORY, number);
+        if let Some(inner) = engines.get(&file).and_then(Weak::upgrade) {
+            let shared = Self { inner: Some(inner) };
+            shared.engine()?;
+            return Ok(shared);
+        }
+        options.spill.get_or_insert_with(|| (Arc::new(OsVfs) as Arc<dyn Vfs>, std::env::temp_dir()));
+        let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
+        let path = PathBuf::from("/").join(name.unwrap_or("memory"));
+        let engine = Arc::new(Engine::open(&vfs, &path, options)?);
         let keeper = Housekeeper::start(&engine, log_limit);
         let inner = Arc::new(Inner { file, process: std::process::id(), keeper, engine });
         engines.insert(file, Arc::downgrade(&inner));
@@ -99,6 +133,12 @@ impl Drop for SharedEngine {
         // Who wants to know closes; what is lost here is only the time to replay the log.
         self.release().ok();
     }
+}
+
+/// A number for a name, the same for the life of the process; FNV-1a.
+fn hash_of(name: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 /// Which file it is; an empty one is made if there is none.

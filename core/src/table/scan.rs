@@ -253,6 +253,20 @@ fn bring_in(store: &Store, long: &mut [Vec<LongValue>], chunk: &mut Chunk) -> Re
 }
 
 impl Table {
+    /// About how many leaves and rows there are.
+    ///
+    /// # Errors
+    /// I/O errors and damage.
+    pub fn estimate_size(&self, store: &Store) -> Result<(f64, f64)> {
+        let leaves = store.pager().retry(|| self.tree.estimate_leaves(store.pager()))?;
+        let middle = self.ranges(store, 2)?.last().map_or(RowId(0), |range| range.first);
+        let rows = store.pager().retry(|| {
+            let guard = self.tree.find_shared(store.pager(), middle)?;
+            Ok(self.view(&guard, guard.page_id())?.rows())
+        })?;
+        Ok((leaves, leaves * rows as f64))
+    }
+
     /// Cuts all row ids into at most `pieces` ranges with about equally many rows, for threads to take in turn.
     ///
     /// # Errors
