@@ -10,6 +10,8 @@ pub mod btree;
 pub mod catalog;
 pub mod checkpoint;
 pub mod codec;
+pub mod config;
+pub mod database;
 pub mod engine;
 pub mod error;
 pub mod executor;
@@ -20,6 +22,7 @@ pub mod optimizer;
 pub mod pager;
 pub mod parser;
 pub mod plan;
+pub mod session;
 pub mod sqlstate;
 pub(crate) mod sync;
 pub mod table;
@@ -28,4 +31,9 @@ pub mod types;
 pub mod vfs;
 pub mod wal;
 
+pub use database::{
+    CheckReport, Column, ColumnIndex, Connection, Database, FromValue, InterruptHandle, Notice, OpenOptions,
+    Params, Row, Rows, Statement, ToValue, TransactionState,
+};
 pub use error::{Error, Result};
+pub use types::Value;

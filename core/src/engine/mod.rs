@@ -26,8 +26,8 @@ use crate::transaction::{Durability, Participant, Transactions};
 use crate::vfs::{Clock, Rng, Vfs};
 use crate::wal::{Wal, WalOptions};
 use files::Files;
-use std::collections::HashSet;
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -35,7 +35,8 @@ pub struct Queries {
 
 impl Queries {
     pub(super) fn open(engine: &Engine, setup: &Setup) -> Result<Self> {
-        let catalog = CatalogStore::open(engine.store(), engine.participant(), Catalog::new(&setup.database))?;
+        let catalog =
+            CatalogStore::open(engine.store(), engine.participant(), Catalog::new(&setup.database))?;
         let mut options = ExecutorOptions::new(
             engine.budget(),
             &setup.spill_vfs,

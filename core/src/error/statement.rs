@@ -189,6 +189,65 @@ pub enum StatementError {
         /// As written.
         name: String,
     },
+    /// A value that a setting cannot have.
+    #[error("invalid value for parameter \"{name}\": \"{value}\"")]
+    InvalidSetting {
+        /// The setting.
+        name: String,
+        /// The value.
+        value: String,
+    },
+    /// A number that a setting cannot be.
+    #[error("{value} is outside the valid range for parameter \"{name}\" ({range})")]
+    SettingOutOfRange {
+        /// The number, with its unit.
+        value: String,
+        /// The setting.
+        name: String,
+        /// From where to where.
+        range: String,
+    },
+    /// No truth value for a setting that needs one.
+    #[error("parameter \"{name}\" requires a Boolean value")]
+    NotBooleanSetting {
+        /// The setting.
+        name: String,
+    },
+    /// A setting that nobody sets.
+    #[error("parameter \"{name}\" cannot be changed")]
+    FixedSetting {
+        /// The setting.
+        name: String,
+    },
+    /// No prepared statement of that name.
+    #[error("prepared statement \"{name}\" does not exist")]
+    UndefinedPreparedStatement {
+        /// The name.
+        name: String,
+    },
+    /// A second prepared statement of a name.
+    #[error("prepared statement \"{name}\" already exists")]
+    DuplicatePreparedStatement {
+        /// The name.
+        name: String,
+    },
+    /// More or fewer values than parameters.
+    #[error("bind message supplies {given} parameters, but prepared statement \"\" requires {expected}")]
+    ParameterCount {
+        /// Values.
+        given: usize,
+        /// Parameters.
+        expected: usize,
+    },
+    /// A value for a parameter that is not there.
+    #[error("there is no parameter :{name}")]
+    UndefinedParameterName {
+        /// Its name.
+        name: String,
+    },
+    /// Several statements where one is asked for.
+    #[error("cannot insert multiple commands into a prepared statement")]
+    SeveralStatements,
     /// `count(DISTINCT *)`
     #[error("DISTINCT specified but no argument given")]
     DistinctWithoutArguments,
@@ -204,10 +263,20 @@ impl StatementError {
             | Self::OptionNotRecognized { .. }
             | Self::OptionValue { .. }
             | Self::ConflictingOptions => SqlState::SYNTAX_ERROR,
+            Self::SeveralStatements => SqlState::SYNTAX_ERROR,
+            Self::InvalidSetting { .. } | Self::SettingOutOfRange { .. } | Self::NotBooleanSetting { .. } => {
+                SqlState::INVALID_PARAMETER_VALUE
+            }
+            Self::FixedSetting { .. } => SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            Self::UndefinedPreparedStatement { .. } => SqlState::INVALID_SQL_STATEMENT_NAME,
+            Self::DuplicatePreparedStatement { .. } => SqlState::DUPLICATE_PREPARED_STATEMENT,
+            Self::ParameterCount { .. } => SqlState::PROTOCOL_VIOLATION,
             Self::NotSupported { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::TextTooLong { .. } | Self::TooManyParameters { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
             Self::TooDeep => SqlState::STATEMENT_TOO_COMPLEX,
-            Self::UndefinedParameter { .. } => SqlState::UNDEFINED_PARAMETER,
+            Self::UndefinedParameter { .. } | Self::UndefinedParameterName { .. } => {
+                SqlState::UNDEFINED_PARAMETER
+            }
             Self::InvalidUnicodeEscape => SqlState::INVALID_ESCAPE_SEQUENCE,
             Self::InvalidEncoding { .. } => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
             Self::UnrecognizedOptionValue { .. }

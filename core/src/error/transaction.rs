@@ -45,6 +45,15 @@ pub enum TransactionError {
         /// The statement's name.
         statement: &'static str,
     },
+    /// A level chosen when the transaction has read already.
+    #[error("{what} must be called before any query")]
+    LateModes {
+        /// The statement.
+        what: &'static str,
+    },
+    /// A transaction that only reads made to write when it has read already.
+    #[error("transaction read-write mode must be set before any query")]
+    LateReadWrite,
     /// ROLLBACK TO or RELEASE of an unknown savepoint.
     #[error("savepoint \"{name}\" does not exist")]
     NoSuchSavepoint {
@@ -73,7 +82,9 @@ impl TransactionError {
             Self::LockTimeout | Self::LockNotAvailable { .. } => SqlState::LOCK_NOT_AVAILABLE,
             Self::Canceled { .. } => SqlState::QUERY_CANCELED,
             Self::InFailedTransaction => SqlState::IN_FAILED_SQL_TRANSACTION,
-            Self::ActiveTransaction { .. } => SqlState::ACTIVE_SQL_TRANSACTION,
+            Self::ActiveTransaction { .. } | Self::LateModes { .. } | Self::LateReadWrite => {
+                SqlState::ACTIVE_SQL_TRANSACTION
+            }
             Self::NoActiveTransaction { .. } => SqlState::NO_ACTIVE_SQL_TRANSACTION,
             Self::NoSuchSavepoint { .. } => SqlState::INVALID_SAVEPOINT_SPECIFICATION,
             Self::ReadOnly { .. } => SqlState::READ_ONLY_SQL_TRANSACTION,
@@ -91,6 +102,8 @@ impl TransactionError {
             | Self::ActiveTransaction { .. }
             | Self::NoActiveTransaction { .. }
             | Self::NoSuchSavepoint { .. }
+            | Self::LateModes { .. }
+            | Self::LateReadWrite
             | Self::ReadOnly { .. }
             | Self::TooManyTransactions { .. } => Retry::Never,
         }

@@ -127,7 +127,7 @@ pub struct StatementContext {
     /// The parameters, of the types the plan wants.
     pub parameters: Vec<Value>,
     /// Names.
-    pub names: Names,
+    pub names: Arc<Names>,
     /// Clock, random numbers, settings, sequences.
     pub environment: Arc<dyn Environment + Send + Sync>,
     /// Tables that are not in storage.
@@ -136,6 +136,25 @@ pub struct StatementContext {
     pub input: Option<SharedInput>,
     /// Operators measure their time, for EXPLAIN ANALYZE.
     pub measured: bool,
+}
+
+impl StatementContext {
+    /// What its expressions may read.
+    pub fn eval(&self) -> EvalContext<'_> {
+        EvalContext {
+            times: self.times,
+            statement_start: self.statement_start,
+            parameters: &self.parameters,
+            names: SessionNames {
+                user: &self.names.user,
+                session_user: &self.names.session_user,
+                database: &self.names.database,
+                schema: self.names.schema.as_deref(),
+                version: &self.names.version,
+            },
+            environment: &*self.environment,
+        }
+    }
 }
 
 /// What was counted at a node of a plan.
@@ -208,20 +227,7 @@ impl Query {
     }
 
     pub(super) fn eval(&self) -> EvalContext<'_> {
-        let statement = &self.statement;
-        EvalContext {
-            times: statement.times,
-            statement_start: statement.statement_start,
-            parameters: &statement.parameters,
-            names: SessionNames {
-                user: &statement.names.user,
-                session_user: &statement.names.session_user,
-                database: &statement.names.database,
-                schema: statement.names.schema.as_deref(),
-                version: &statement.names.version,
-            },
-            environment: &*statement.environment,
-        }
+        self.statement.eval()
     }
 
     pub(super) fn allowance(&self) -> Result<Allowance> {

@@ -46,6 +46,11 @@ impl<P: Copy> Savepoints<P> {
         self.stack.clear();
     }
 
+    /// Where the newest goes back to.
+    pub fn last(&self) -> Option<P> {
+        self.stack.last().map(|&(_, progress)| progress)
+    }
+
     /// Whether any is set.
     pub fn is_empty(&self) -> bool {
         self.stack.is_empty()

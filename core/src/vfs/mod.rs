@@ -78,6 +78,18 @@ pub trait VfsFile: Send + Sync {
     fn identity(&self) -> io::Result<(u64, u64)>;
 }
 
+/// The text of a small file that tells about the system; `None` if there is none.
+pub(crate) fn read_text(vfs: &dyn Vfs, path: &Path) -> Option<String> {
+    let file = vfs.open(path, OpenOptions::default()).ok()?;
+    // Such files have no size of their own; what counts stands at the beginning.
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while bytes.len() < 256 && file.read_at(&mut byte, bytes.len() as u64).is_ok() {
+        bytes.push(byte[0]);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// A file system.
 pub trait Vfs: Send + Sync {
     /// Opens or makes a file.

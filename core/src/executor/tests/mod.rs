@@ -161,7 +161,7 @@ impl Db {
             times: TimeContext::default(),
             statement_start: 0,
             parameters: Vec::new(),
-            names: Names::default(),
+            names: Arc::new(Names::default()),
             environment: Arc::new(NoEnvironment),
             virtual_tables: Arc::clone(&self.tables) as Arc<dyn VirtualTables>,
             input: None,

@@ -1,0 +1,163 @@
+//! Connections.
+
+use super::parameters::Params;
+use super::rows::Rows;
+use super::statement::Statement;
+use super::{Notice, TransactionState};
+use crate::error::Result;
+use crate::parser::ast::{StatementKind, TransactionModes};
+use crate::parser::statements;
+use crate::session::{Prepared, Session};
+use crate::transaction::Cancel;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// A connection: a session of the database. Its calls wait for each other.
+#[derive(Clone)]
+pub struct Connection {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What a connection and what came from it share.
+pub(super) struct Shared {
+    pub(super) session: Mutex<Session>,
+    cancel: Arc<Cancel>,
+}
+
+/// Stops what a connection is doing, from any thread.
+#[derive(Clone)]
+pub struct InterruptHandle(Arc<Cancel>);
+
+impl InterruptHandle {
+    /// Stops the running statement, which fails with 57014. Does nothing if none is running.
+    pub fn interrupt(&self) {
+        self.0.cancel();
+    }
+}
+
+impl Connection {
+    pub(super) fn new(session: Session) -> Self {
+        let cancel = session.cancel();
+        Self { shared: Arc::new(Shared { session: Mutex::new(session), cancel }) }
+    }
+
+    /// Runs one statement and returns its rows, as they are asked for.
+    ///
+    /// # Errors
+    /// Those of the statement; 42601 if there are several.
+    pub fn query(&self, sql: &str, parameters: impl Params) -> Result<Rows> {
+        let mut session = self.shared.session.lock();
+        let prepared = session.prepare(sql, &[])?;
+        self.run(&mut session, &prepared, parameters)
+    }
+
+    /// Runs one statement to its end and returns how many rows it inserted, changed, removed or, of a query, found.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub fn execute(&self, sql: &str, parameters: impl Params) -> Result<u64> {
+        self.query(sql, parameters)?.count_rest()
+    }
+
+    pub(super) fn run(
+        &self,
+        session: &mut Session,
+        prepared: &Arc<Prepared>,
+        parameters: impl Params,
+    ) -> Result<Rows> {
+        let values = parameters.values(prepared)?;
+        let started = session.run(prepared, &values)?;
+        let times = session.times();
+        Ok(Rows::new(&self.shared, started, times))
+    }
+
+    /// Prepares one statement to be run often.
+    ///
+    /// # Errors
+    /// Those of its syntax, names and types; 42601 if there are several.
+    pub fn prepare(&self, sql: &str) -> Result<Statement> {
+        let prepared = self.shared.session.lock().prepare(sql, &[])?;
+        Ok(Statement::new(self.clone(), prepared))
+    }
+
+    /// Runs a text of any number of statements, handing the result of each to `visit`. As in PostgreSQL's simple
+    /// protocol they are one transaction, unless the text has BEGIN and COMMIT itself or a transaction is open.
+    ///
+    /// # Errors
+    /// That of the first statement that fails; the rest is not run. Those of `visit`.
+    pub fn run_script(&self, sql: &str, visit: &mut dyn FnMut(Rows) -> Result<()>) -> Result<()> {
+        let several = statements(sql).nth(1).is_some();
+        if several {
+            self.shared.session.lock().begin_script();
+        }
+        let run = self.run_statements(sql, several, visit);
+        if !several {
+            return run;
+        }
+        let ended = self.shared.session.lock().end_script(run.is_err());
+        run.and(ended)
+    }
+
+    fn run_statements(
+        &self,
+        sql: &str,
+        several: bool,
+        visit: &mut dyn FnMut(Rows) -> Result<()>,
+    ) -> Result<()> {
+        for item in statements(sql) {
+            let rows = {
+                let mut session = self.shared.session.lock();
+                if several {
+                    session.begin_script();
+                }
+                let prepared = session.prepare_parsed(item.statement?)?;
+                self.run(&mut session, &prepared, ())?
+            };
+            visit(rows)?;
+        }
+        Ok(())
+    }
+
+    /// Opens a transaction block.
+    ///
+    /// # Errors
+    /// Those of BEGIN.
+    pub fn begin(&self) -> Result<()> {
+        self.shared.session.lock().begin(TransactionModes::default())
+    }
+
+    /// Commits the open block and waits until that is durable, unless `synchronous_commit` is off.
+    ///
+    /// # Errors
+    /// Those of COMMIT: after 08007 the commit may or may not last.
+    pub fn commit(&self) -> Result<()> {
+        self.control(StatementKind::Commit { chain: false })
+    }
+
+    /// Takes the open block back.
+    ///
+    /// # Errors
+    /// Those of ROLLBACK.
+    pub fn rollback(&self) -> Result<()> {
+        self.control(StatementKind::Rollback { chain: false })
+    }
+
+    fn control(&self, kind: StatementKind) -> Result<()> {
+        self.shared.session.lock().run_control(kind)
+    }
+
+    /// Whether a block is open.
+    pub fn transaction_state(&self) -> TransactionState {
+        self.shared.session.lock().transaction_state()
+    }
+
+    /// Stops the running statement from another thread.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(&self.shared.cancel))
+    }
+
+    /// Notices and warnings since the last call.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.shared.session.lock().take_notices()
+    }
+}

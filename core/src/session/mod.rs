@@ -1,0 +1,376 @@
+//! A session: statements, one after the other, in the transactions they belong to.
+//!
+//! ```text
+//!   text --cache--> Prepared (syntax, types, plan) --locks, fresh?--> executor::execute --> chunks
+//!             transaction.rs: blocks, savepoints, commit        portal.rs: results that are still being read
+//!             prepare.rs: binding, planning, plan cache         ddl.rs, maintenance.rs, utility.rs: commands
+//! ```
+//! 1. A statement takes effect as a whole or not at all. Outside a block it is a transaction of its own.
+//! 2. A failed statement in a block leaves the block failed, back at its last savepoint or at nothing, with the locks
+//!    taken since given up; only ROLLBACK, ROLLBACK TO and COMMIT are then heard.
+//! 3. Tables are locked before they are used, and what was known about them is looked at again after a wait.
+//! 4. A result that is still being read is fetched to its end before the next statement begins.
+//! 5. The parts are dropped in an order that lets the engine go last.
+
+mod ddl;
+mod environment;
+mod explain;
+mod maintenance;
+mod portal;
+mod prepare;
+mod transaction;
+mod utility;
+
+#[cfg(test)]
+mod tests;
+
+use crate::catalog::{Catalog, CatalogChanges};
+use crate::config::{Setting, Settings};
+use crate::engine::{Queries, SharedEngine};
+use crate::error::{Error, Result, StatementError};
+use crate::executor::{Names, NodeStats, RowStream, StatementContext, execute};
+use crate::parser::ast::{Parameters, Statement, StatementKind};
+use crate::plan::physical::PhysicalPlan;
+use crate::table::Store;
+use crate::transaction::{Cancel, Participant, Patience, Savepoints, TableLockMode};
+use crate::types::{CastContext, DataType, TimeContext, Value};
+use environment::SessionEnvironment;
+use lru::LruCache;
+use portal::Portal;
+use prepare::Kind;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use transaction::{Block, Open, Progress};
+
+pub use portal::{Rest, Started};
+pub use prepare::{Column, Prepared};
+pub use transaction::TransactionState;
+
+/// Statements whose plans a session remembers by their text.
+const CACHED_PLANS: usize = 512;
+/// Longer texts are seldom repeated.
+const MAX_CACHED_TEXT: usize = 16 << 10;
+
+/// Something a client should know that is no error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// `NOTICE` or `WARNING`.
+    pub severity: &'static str,
+    /// The SQLSTATE.
+    pub code: &'static str,
+    /// What there is to know.
+    pub message: String,
+}
+
+/// A session of an open database.
+pub struct Session {
+    portal: Option<Portal>,
+    portals: u64,
+    plans: LruCache<Box<str>, Arc<Prepared>>,
+    prepared: HashMap<String, Arc<Prepared>>,
+    open: Option<Open>,
+    block: Block,
+    savepoints: Savepoints<Progress>,
+    changes: CatalogChanges,
+    /// The session's part in transactions while none is open.
+    party: Option<Participant>,
+    cancel: Arc<Cancel>,
+    settings: Arc<Settings>,
+    /// Settings changed by the open transaction: the value before, and whether the change ends with it.
+    changed: Vec<transaction::ChangedSetting>,
+    names: Arc<Names>,
+    notices: Vec<Notice>,
+    environment: Arc<SessionEnvironment>,
+    store: Arc<Store>,
+    queries: Arc<Queries>,
+    /// Goes last.
+    engine: SharedEngine,
+}
+
+impl Session {
+    /// A session of the engine.
+    ///
+    /// # Errors
+    /// XX001 when the catalog is damaged; 08003 after a fork.
+    pub fn new(engine: SharedEngine) -> Result<Self> {
+        let shared = engine.engine()?;
+        let queries = shared.queries()?;
+        let party = shared.participant();
+        let store = shared.shared_store();
+        let settings = Arc::new(Settings::default());
+        let names = Names {
+            user: "rustdb".to_owned(),
+            session_user: "rustdb".to_owned(),
+            database: queries.catalog.current().database().to_owned(),
+            schema: Some("public".to_owned()),
+            version: format!("RustDB {} (PostgreSQL 15 compatible)", env!("CARGO_PKG_VERSION")),
+        };
+        let capacity = NonZeroUsize::new(CACHED_PLANS).unwrap_or(NonZeroUsize::MIN);
+        Ok(Self {
+            portal: None,
+            portals: 0,
+            plans: LruCache::new(capacity),
+            prepared: HashMap::new(),
+            open: None,
+            block: Block::None,
+            savepoints: Savepoints::default(),
+            changes: CatalogChanges::default(),
+            cancel: Arc::clone(&party.cancel),
+            party: Some(party),
+            environment: Arc::new(SessionEnvironment::new(&queries, Arc::clone(&settings))),
+            settings,
+            changed: Vec::new(),
+            names: Arc::new(names),
+            notices: Vec::new(),
+            store,
+            queries,
+            engine,
+        })
+    }
+
+    /// Stops the running statement, from any thread.
+    pub fn cancel(&self) -> Arc<Cancel> {
+        Arc::clone(&self.cancel)
+    }
+
+    /// What the client was not told yet.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// The session's times: those of the open transaction.
+    pub fn times(&self) -> TimeContext {
+        let now =
+            self.open.as_ref().map_or_else(|| environment::now(&*self.queries.clock), |open| open.started);
+        TimeContext { now, zone_seconds: self.settings.zone_seconds() }
+    }
+
+    fn notice(&mut self, code: &'static str, message: String) {
+        self.notices.push(Notice { severity: "NOTICE", code, message });
+    }
+
+    fn warning(&mut self, code: &'static str, message: &str) {
+        self.notices.push(Notice { severity: "WARNING", code, message: message.to_owned() });
+    }
+
+    /// The catalog as the session sees it.
+    fn catalog(&mut self) -> Arc<Catalog> {
+        self.changes.snapshot(&self.queries.catalog)
+    }
+
+    /// The statement of a text, which has just one; from the cache if it was there before.
+    ///
+    /// # Errors
+    /// Those of parsing, binding and planning; 42601 for several statements.
+    pub fn prepare(&mut self, text: &str, types: &[DataType]) -> Result<Arc<Prepared>> {
+        if types.is_empty()
+            && let Some(known) = self.plans.get(text)
+        {
+            return Ok(Arc::clone(known));
+        }
+        self.engine.engine()?;
+        let mut statements = crate::parser::parse(text)?;
+        let prepared = match statements.len() {
+            0 => Arc::new(Prepared::empty()),
+            1 => {
+                let statement = statements.remove(0);
+                self.check_block(&statement.kind)?;
+                self.prepare_statement(statement, types)?
+            }
+            _ => return Err(StatementError::SeveralStatements.into()),
+        };
+        if types.is_empty() && text.len() <= MAX_CACHED_TEXT && prepared.is_cacheable() {
+            self.plans.put(text.into(), Arc::clone(&prepared));
+        }
+        Ok(prepared)
+    }
+
+    /// A statement of a script.
+    ///
+    /// # Errors
+    /// Those of binding and planning.
+    pub fn prepare_parsed(&mut self, statement: Statement) -> Result<Arc<Prepared>> {
+        self.detach_portal();
+        self.check_block(&statement.kind)?;
+        self.prepare_statement(statement, &[])
+    }
+
+    /// Runs BEGIN, COMMIT or their like.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub fn run_control(&mut self, kind: StatementKind) -> Result<()> {
+        let parameters = Parameters::default();
+        let statement = Statement { kind, parameters, range: 0..0, position: 1 };
+        let prepared = self.prepare_parsed(statement)?;
+        self.run(&prepared, &[]).map(drop)
+    }
+
+    /// Gives a setting its value for the whole session.
+    ///
+    /// # Errors
+    /// 42704 if there is none of that name, 22023 for a value it cannot have.
+    pub fn set_initial(&mut self, name: &str, value: &str) -> Result<()> {
+        self.set(Setting::find(name)?, value, false)
+    }
+
+    /// Runs a prepared statement.
+    ///
+    /// # Errors
+    /// Everything that running finds. What the statement did is then taken back.
+    pub fn run(&mut self, prepared: &Arc<Prepared>, parameters: &[Value]) -> Result<Started> {
+        self.detach_portal();
+        self.engine.engine()?;
+        self.cancel.start_statement(self.settings.duration(Setting::StatementTimeout));
+        self.check_block(&prepared.statement.kind)?;
+        let expected = prepared.parameters.len();
+        if parameters.len() != expected {
+            return Err(StatementError::ParameterCount { given: parameters.len(), expected }.into());
+        }
+        let started = match &prepared.kind {
+            Kind::Empty => Ok(Started::done(Arc::default(), "", 0)),
+            Kind::Control => self.control(&prepared.statement),
+            Kind::Query(_) | Kind::Utility => self.run_in_transaction(prepared, parameters),
+        };
+        if let Err(error) = &started
+            && !matches!(
+                error.kind(),
+                crate::error::ErrorKind::Transaction(crate::error::TransactionError::InFailedTransaction)
+            )
+        {
+            self.fail_block();
+        }
+        started
+    }
+
+    /// Runs a statement that is part of a transaction: the open one, or one of its own.
+    fn run_in_transaction(&mut self, prepared: &Arc<Prepared>, parameters: &[Value]) -> Result<Started> {
+        let implicit = self.open.is_none();
+        if implicit {
+            let reads = prepared.query().is_some_and(|query| !query.plan.writes());
+            self.open_transaction(reads);
+        }
+        let result = self.locked(prepared).and_then(|prepared| match &prepared.kind {
+            Kind::Query(query) => {
+                let parameters = self.parameter_values(&prepared, parameters)?;
+                self.run_query(&prepared, query, parameters, implicit)
+            }
+            Kind::Utility | Kind::Control | Kind::Empty => self.run_utility(&prepared, parameters, implicit),
+        });
+        match result {
+            Ok(started) if implicit && self.portal.is_none() => self.end_implicit().map(|()| started),
+            Ok(started) => Ok(started),
+            Err(error) => {
+                if implicit && self.block == Block::None {
+                    self.rollback_all()?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Locks the tables of a statement, and binds it again if they have changed by then.
+    fn locked(&mut self, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>> {
+        let mut prepared = Arc::clone(prepared);
+        loop {
+            let catalog = self.catalog();
+            if !prepared.is_current(&catalog) || self.has_outgrown(&prepared) {
+                prepared = self.prepare_statement(prepared.statement.clone(), &prepared.parameters)?;
+            }
+            for (table, mode) in &prepared.tables {
+                self.lock_table(table.oid, *mode)?;
+            }
+            if prepared.is_current(&self.catalog()) {
+                return Ok(prepared);
+            }
+        }
+    }
+
+    fn lock_table(&mut self, table: crate::ids::ObjectId, mode: TableLockMode) -> Result<()> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let mut tx = open.tx.lock();
+        let lock_timeout = self.settings.duration(Setting::LockTimeout);
+        let party = tx.party();
+        party.lock_timeout = lock_timeout;
+        let patience = Patience { cancel: &self.cancel, lock_timeout, weight: 0 };
+        party.locker.lock_table(table, mode, &patience)
+    }
+
+    /// The values in the types that the statement wants.
+    fn parameter_values(&self, prepared: &Prepared, given: &[Value]) -> Result<Vec<Value>> {
+        let times = self.times();
+        let convert = |(value, ty): (&Value, &DataType)| match value {
+            value if value.is_null() || value.data_type() == *ty => Ok(value.clone()),
+            Value::Text(text) => Value::parse(text, ty, &times),
+            value => value.clone().cast(ty, CastContext::Assignment, &times),
+        };
+        given.iter().zip(&prepared.parameters).map(convert).collect()
+    }
+
+    fn context(&self, parameters: Vec<Value>, writes: bool, measured: bool) -> Result<StatementContext> {
+        let open = self.open.as_ref().ok_or_else(|| {
+            Error::from(StatementError::NotSupported {
+                feature: "a statement outside a transaction".to_owned(),
+            })
+        })?;
+        let view = open.tx.lock().view();
+        Ok(StatementContext {
+            view,
+            transaction: writes.then(|| Arc::clone(&open.tx)),
+            cancel: Arc::clone(&self.cancel),
+            times: self.times(),
+            statement_start: environment::now(&*self.queries.clock),
+            parameters,
+            names: Arc::clone(&self.names),
+            environment: Arc::clone(&self.environment) as _,
+            virtual_tables: Arc::clone(&self.environment) as _,
+            input: None,
+            measured,
+        })
+    }
+
+    /// Starts a plan as a statement of the open transaction.
+    fn start(
+        &mut self,
+        plan: &Arc<PhysicalPlan>,
+        parameters: Vec<Value>,
+        measured: bool,
+    ) -> Result<RowStream> {
+        self.begin_statement();
+        let context = self.context(parameters, plan.writes(), measured)?;
+        execute(&self.queries.resources, plan, context)
+    }
+
+    /// The next statement of the open transaction sees what the former ones did.
+    fn begin_statement(&mut self) {
+        if let Some(open) = &mut self.open {
+            let mut tx = open.tx.lock();
+            tx.party().lock_timeout = self.settings.duration(Setting::LockTimeout);
+            tx.start_statement();
+        }
+    }
+
+    /// 25P02 for what a failed block does not hear.
+    fn check_block(&self, kind: &StatementKind) -> Result<()> {
+        let heard = matches!(
+            kind,
+            StatementKind::Rollback { .. } | StatementKind::RollbackTo(_) | StatementKind::Commit { .. }
+        );
+        if self.block == Block::Failed && !heard {
+            return Err(crate::error::TransactionError::InFailedTransaction.into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.portal = None;
+        // Nobody is left to be told; what cannot be taken back stops the database by itself.
+        self.rollback_all().ok();
+    }
+}
+
+/// What EXPLAIN ANALYZE reads.
+type Measured<'a> = &'a [NodeStats];

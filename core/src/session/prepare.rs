@@ -1,0 +1,250 @@
+//! Prepared statements: a statement bound and planned, for as long as what it was planned for stays the same.
+
+use super::Session;
+use crate::binder::{Bound, BoundQuery, BoundStatement, Command, bind};
+use crate::catalog::{Catalog, TableEntry, TableKind};
+use crate::error::Result;
+use crate::ids::ObjectId;
+use crate::optimizer::{TableSizes, optimize};
+use crate::parser::ast::{Parameters, Statement, StatementKind};
+use crate::plan::logical::LogicalPlan;
+use crate::plan::physical::PhysicalPlan;
+use crate::table::Store;
+use crate::transaction::TableLockMode;
+use crate::types::DataType;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A plan is made anew when a table has this many times the rows it had, and a few thousand at least.
+const OUTGROWN: f64 = 4.0;
+const FEW_ROWS: f64 = 2_000.0;
+
+/// A column of a result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The type that values are in.
+    pub ty: DataType,
+    /// The table and column that it passes on unchanged.
+    pub origin: Option<(ObjectId, u16)>,
+}
+
+/// A statement that is ready to run.
+pub struct Prepared {
+    pub(super) statement: Statement,
+    /// The types of its parameters.
+    pub parameters: Vec<DataType>,
+    /// The columns of its result.
+    pub columns: Arc<[Column]>,
+    pub(super) kind: Kind,
+    /// The tables it uses, and how.
+    pub(super) tables: Vec<(Arc<TableEntry>, TableLockMode)>,
+    /// The last catalog for which it is known to be right.
+    version: AtomicU64,
+    /// How often it ran: at powers of two the sizes of tables are looked at again.
+    runs: AtomicU64,
+    /// Rows of the tables when it was planned.
+    sizes: Vec<f64>,
+}
+
+/// What a statement is to the session.
+pub(super) enum Kind {
+    /// Nothing.
+    Empty,
+    /// A query or a change of rows.
+    Query(Query),
+    /// Transaction control.
+    Control,
+    /// Everything else; bound when it runs.
+    Utility,
+}
+
+/// A plan and what it is for.
+pub(super) struct Query {
+    pub(super) plan: Arc<PhysicalPlan>,
+    command: Command,
+}
+
+impl Query {
+    /// The word of the command tag.
+    pub(super) fn command(&self) -> &'static str {
+        match self.command {
+            Command::Select => "SELECT",
+            Command::Insert => "INSERT",
+            Command::Update => "UPDATE",
+            Command::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it changes rows.
+    pub(super) fn changes(&self) -> bool {
+        !matches!(self.command, Command::Select)
+    }
+}
+
+impl Prepared {
+    /// The statement of a text without one.
+    pub(super) fn empty() -> Self {
+        let statement = Statement {
+            kind: StatementKind::DiscardAll,
+            parameters: Parameters::default(),
+            range: 0..0,
+            position: 1,
+        };
+        Self::new(statement, Kind::Empty)
+    }
+
+    fn new(statement: Statement, kind: Kind) -> Self {
+        Self {
+            statement,
+            parameters: Vec::new(),
+            columns: Arc::default(),
+            kind,
+            tables: Vec::new(),
+            version: AtomicU64::new(u64::MAX),
+            runs: AtomicU64::new(0),
+            sizes: Vec::new(),
+        }
+    }
+
+    /// The number, from 1, of the parameter with a name.
+    pub fn parameter_number(&self, name: &str) -> Option<usize> {
+        let number = self.statement.parameters.number(name)?;
+        usize::try_from(number).ok()
+    }
+
+    pub(super) fn query(&self) -> Option<&Query> {
+        match &self.kind {
+            Kind::Query(query) => Some(query),
+            Kind::Empty | Kind::Control | Kind::Utility => None,
+        }
+    }
+
+    /// Whether its text may be remembered with it.
+    pub(super) fn is_cacheable(&self) -> bool {
+        !matches!(self.kind, Kind::Utility)
+    }
+
+    /// Whether everything it uses is in the catalog as it was.
+    pub(super) fn is_current(&self, catalog: &Catalog) -> bool {
+        if self.version.load(Ordering::Relaxed) == catalog.version() {
+            return true;
+        }
+        let same = |(entry, _): &(Arc<TableEntry>, _)| {
+            catalog.table_by_id(entry.oid).is_some_and(|known| Arc::ptr_eq(known, entry))
+        };
+        let current = self.tables.iter().all(same);
+        if current {
+            self.version.store(catalog.version(), Ordering::Relaxed);
+        }
+        current
+    }
+}
+
+/// The sizes of tables in storage.
+pub(super) struct StoredSizes<'a>(pub(super) &'a Store);
+
+impl TableSizes for StoredSizes<'_> {
+    fn rows(&self, storage: ObjectId) -> f64 {
+        let size = self.0.table(storage).and_then(|table| table.estimate_size(self.0));
+        // An estimate may be wrong; whoever reads the table meets the error.
+        size.map_or(1000.0, |(_, rows)| rows)
+    }
+}
+
+/// The tables of a plan and the modes that using them takes.
+pub(super) fn tables_of(plan: &LogicalPlan, tables: &mut Vec<(Arc<TableEntry>, TableLockMode)>) {
+    let mut add = |table: &Arc<TableEntry>, mode| {
+        if table.kind == TableKind::Base
+            && !tables.iter().any(|(other, m)| other.oid == table.oid && *m == mode)
+        {
+            tables.push((Arc::clone(table), mode));
+        }
+    };
+    match plan {
+        LogicalPlan::Scan(scan) => add(&scan.table, TableLockMode::AccessShare),
+        LogicalPlan::Lock(lock) => {
+            lock.targets.iter().for_each(|target| add(&target.table, TableLockMode::RowShare));
+        }
+        LogicalPlan::Insert(insert) => add(&insert.table, TableLockMode::RowExclusive),
+        LogicalPlan::Update(update) => add(&update.table, TableLockMode::RowExclusive),
+        LogicalPlan::Delete(delete) => add(&delete.table, TableLockMode::RowExclusive),
+        _ => {}
+    }
+    for input in plan.inputs() {
+        tables_of(input, tables);
+    }
+}
+
+pub(super) fn columns_of(query: &BoundQuery) -> Arc<[Column]> {
+    let column = |output: &crate::binder::OutputColumn| Column {
+        name: Arc::clone(&output.name),
+        ty: output.ty,
+        origin: output.origin,
+    };
+    query.output.iter().map(column).collect()
+}
+
+impl Session {
+    /// Binds and plans a statement.
+    pub(super) fn prepare_statement(
+        &mut self,
+        statement: Statement,
+        types: &[DataType],
+    ) -> Result<Arc<Prepared>> {
+        if is_control(&statement.kind) {
+            return Ok(Arc::new(Prepared::new(statement, Kind::Control)));
+        }
+        let catalog = self.catalog();
+        let Bound { statement: bound, parameters } = bind(&catalog, &statement, types)?;
+        let mut prepared = Prepared::new(statement, Kind::Utility);
+        prepared.parameters = parameters;
+        prepared.version = AtomicU64::new(catalog.version());
+        match bound {
+            BoundStatement::Query(query) => {
+                tables_of(&query.plan, &mut prepared.tables);
+                prepared.columns = columns_of(&query);
+                let command = query.command;
+                let plan = Arc::new(self.plan(*query)?);
+                let sizes = StoredSizes(&self.store);
+                prepared.sizes = prepared.tables.iter().map(|(table, _)| sizes.rows(table.storage)).collect();
+                prepared.kind = Kind::Query(Query { plan, command });
+            }
+            other => prepared.columns = self.utility_columns(&other),
+        }
+        Ok(Arc::new(prepared))
+    }
+
+    /// The plan of a bound query.
+    pub(super) fn plan(&self, query: BoundQuery) -> Result<PhysicalPlan> {
+        optimize(query, &StoredSizes(&self.store))
+    }
+
+    /// Whether the tables have grown so much since a statement was planned that another plan may be better.
+    pub(super) fn has_outgrown(&self, prepared: &Prepared) -> bool {
+        let runs = prepared.runs.fetch_add(1, Ordering::Relaxed) + 1;
+        if !runs.is_power_of_two() || prepared.sizes.is_empty() {
+            return false;
+        }
+        let sizes = StoredSizes(&self.store);
+        prepared.tables.iter().zip(&prepared.sizes).any(|((table, _), &then)| {
+            let now = sizes.rows(table.storage);
+            now > FEW_ROWS && now > then.max(1.0) * OUTGROWN
+        })
+    }
+}
+
+fn is_control(kind: &StatementKind) -> bool {
+    matches!(
+        kind,
+        StatementKind::Begin(_)
+            | StatementKind::Commit { .. }
+            | StatementKind::Rollback { .. }
+            | StatementKind::Savepoint(_)
+            | StatementKind::Release(_)
+            | StatementKind::RollbackTo(_)
+            | StatementKind::SetTransaction(_)
+            | StatementKind::SetCharacteristics(_)
+    )
+}
