@@ -169,7 +169,7 @@ impl Row<'_> {
     /// 42703 if there is no such column.
     pub fn value(&self, column: impl ColumnIndex) -> Result<Value> {
         let place = column.place(self.columns)?;
-        Ok(self.chunk.columns[place].value_at(self.row, &self.columns[place].ty))
+        Ok(self.chunk.columns[place].value_at(self.row, &self.columns[place].value_type))
     }
 
     /// The value of a column as PostgreSQL writes it; `None` of NULL.

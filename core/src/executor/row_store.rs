@@ -343,11 +343,6 @@ impl RowStore {
         (header, content)
     }
 
-    /// The bytes of a column of strings.
-    pub(super) fn bytes_at(&self, row: u32, column: usize) -> &[u8] {
-        self.string(row, self.format.fields[column].offset).1
-    }
-
     /// Keeps those pairs of a row of `vector` and a row of the store that are equal in a column; `nulls_equal` says
     /// whether two NULLs are.
     pub(super) fn retain_equal(

@@ -139,18 +139,6 @@ impl SpillRun {
         self.extents.iter().map(|extent| extent.length as u64).sum()
     }
 
-    /// Bytes of its rows in memory.
-    pub(super) fn buffered(&self) -> usize {
-        self.buffer.capacity()
-    }
-
-    /// Adds the rows of another run in the same file; both are flushed.
-    pub(super) fn absorb(&mut self, other: Self) {
-        debug_assert!(self.buffer.is_empty() && other.buffer.is_empty());
-        self.extents.extend(other.extents);
-        self.rows += other.rows;
-    }
-
     /// Reads from the beginning. The run is flushed.
     pub(super) fn reader(&self) -> SpillReader {
         debug_assert!(self.buffer.is_empty());

@@ -6,7 +6,7 @@
 use super::TableSizes;
 use crate::catalog::{ColumnStatistics, TableEntry};
 use crate::expr::{CompareOp, Expr, IsTest, PatternKind};
-use crate::plan::logical::{ColumnId, Columns, JoinKind, LogicalPlan, SetOperator};
+use crate::plan::logical::{ColumnId, JoinKind, LogicalPlan, SetOperator};
 use crate::table::RowKey;
 use crate::types::Value;
 use std::collections::HashMap;
@@ -25,7 +25,6 @@ const DISTINCT: f64 = 200.0;
 
 /// Estimates for the plans of one statement.
 pub(super) struct Estimator<'a> {
-    columns: &'a Columns,
     sizes: &'a dyn TableSizes,
     /// The table and number of columns that a scan makes.
     scanned: HashMap<ColumnId, (Arc<TableEntry>, u16)>,
@@ -36,9 +35,9 @@ pub(super) struct Estimator<'a> {
 
 impl<'a> Estimator<'a> {
     /// For a plan and whatever is made of its parts.
-    pub(super) fn new(columns: &'a Columns, sizes: &'a dyn TableSizes, plan: &LogicalPlan) -> Self {
+    pub(super) fn new(sizes: &'a dyn TableSizes, plan: &LogicalPlan) -> Self {
         let (scanned, passed, ctes) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let mut estimator = Self { columns, sizes, scanned, passed, ctes };
+        let mut estimator = Self { sizes, scanned, passed, ctes };
         estimator.collect(plan);
         estimator
     }
@@ -77,11 +76,6 @@ impl<'a> Estimator<'a> {
         {
             self.passed.insert(id, ColumnId::of_index(*index));
         }
-    }
-
-    /// What is known about the statement's columns.
-    pub(super) fn columns(&self) -> &'a Columns {
-        self.columns
     }
 
     /// Rows of a table, at least one.
@@ -196,16 +190,15 @@ impl<'a> Estimator<'a> {
             JoinKind::Left | JoinKind::Single => pairs.max(left),
             JoinKind::Right => pairs.max(right),
             JoinKind::Full => pairs.max(left).max(right),
-            JoinKind::Semi => (left * self.matched(left, right, conditions)).max(1.0),
-            JoinKind::Anti => (left * (1.0 - self.matched(left, right, conditions))).max(1.0),
+            JoinKind::Semi => (left * self.matched(right, conditions)).max(1.0),
+            JoinKind::Anti => (left * (1.0 - self.matched(right, conditions))).max(1.0),
             JoinKind::Mark { .. } => left,
         }
     }
 
     /// The share of left rows with a match.
-    fn matched(&self, left: f64, right: f64, conditions: &[Expr]) -> f64 {
+    fn matched(&self, right: f64, conditions: &[Expr]) -> f64 {
         let per_row = right * self.share(conditions);
-        let _ = left;
         if per_row >= 1.0 { 0.9_f64.min(1.0 - (-per_row).exp()) } else { per_row }
     }
 

@@ -42,7 +42,7 @@ pub fn optimize(query: BoundQuery, sizes: &dyn TableSizes) -> Result<PhysicalPla
     let plan = push_down::push_down(plan);
     let wanted: Vec<ColumnId> = output.iter().map(|column| column.id).collect();
     let plan = prune::prune(plan, &wanted);
-    let estimator = cardinality::Estimator::new(&columns, sizes, &plan);
+    let estimator = cardinality::Estimator::new(sizes, &plan);
     let plan = join_order::reorder(plan, &estimator);
     physical::build(&plan, &output, &columns, &estimator)
 }

@@ -24,8 +24,10 @@ const FEW_ROWS: f64 = 2_000.0;
 pub struct Column {
     /// Its name.
     pub name: Arc<str>,
-    /// The type that values are in.
+    /// Its type as a client is told.
     pub ty: DataType,
+    /// The type that the values in chunks are in: the same, perhaps with modifiers.
+    pub value_type: DataType,
     /// The table and column that it passes on unchanged.
     pub origin: Option<(ObjectId, u16)>,
 }
@@ -181,6 +183,7 @@ pub(super) fn columns_of(query: &BoundQuery) -> Arc<[Column]> {
     let column = |output: &crate::binder::OutputColumn| Column {
         name: Arc::clone(&output.name),
         ty: output.ty,
+        value_type: query.columns.get(output.id).ty,
         origin: output.origin,
     };
     query.output.iter().map(column).collect()

@@ -12,7 +12,15 @@ use crate::types::{Chunk, DataType, Value};
 use std::sync::Arc;
 
 fn text_columns(names: &[&str]) -> Arc<[Column]> {
-    names.iter().map(|&name| Column { name: name.into(), ty: DataType::Text, origin: None }).collect()
+    names
+        .iter()
+        .map(|&name| Column {
+            name: name.into(),
+            ty: DataType::Text,
+            value_type: DataType::Text,
+            origin: None,
+        })
+        .collect()
 }
 
 fn text_rows(

@@ -68,17 +68,6 @@ impl InsertWriter {
         })
     }
 
-    /// A writer of rows that have the table's columns.
-    pub(in crate::executor) fn plain(
-        query: &Arc<Query>,
-        table: crate::ids::ObjectId,
-        checks: &[Check],
-    ) -> Result<Self> {
-        let target = Target::new(query, table, checks)?;
-        let values = (0..target.table.def().columns.len()).collect();
-        Ok(Self { target, values, on_conflict: None, returning: false })
-    }
-
     /// Inserts the rows of a chunk of the table's columns that count.
     ///
     /// # Errors
@@ -115,19 +104,6 @@ impl InsertWriter {
         self.insert(tx, rows)?;
         self.target.count(rows.count());
         Ok(())
-    }
-
-    /// Judges uniqueness at the statement's end.
-    ///
-    /// # Errors
-    /// 23505.
-    pub(in crate::executor) fn end(&mut self, tx: &mut Transaction) -> Result<()> {
-        self.target.finish(tx)
-    }
-
-    /// The table.
-    pub(in crate::executor) fn target(&self) -> &Target {
-        &self.target
     }
 
     /// Inserts row by row, each unless its key is there. False if the statement must start again.

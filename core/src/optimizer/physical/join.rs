@@ -49,7 +49,7 @@ fn equality(condition: &Expr, left: &HashSet<usize>, right: &HashSet<usize>) -> 
 }
 
 impl Builder<'_> {
-    pub(super) fn join(&mut self, join: &Join, _: &[Expr]) -> Result<Built> {
+    pub(super) fn join(&mut self, join: &Join) -> Result<Built> {
         let (left_ids, right_ids) = (ids_of(&join.left), ids_of(&join.right));
         let (mut equalities, mut conditions) = (Vec::new(), Vec::new());
         for condition in &join.conditions {
@@ -186,7 +186,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let (kind, ids) = finish_kind(kind, mark, &left, &right, &both);
+        let (kind, ids) = finish_kind(kind, mark, &left, &both);
         let join = HashJoin {
             kind,
             left: left.plan,
@@ -208,7 +208,7 @@ impl Builder<'_> {
         let (left, right) = (self.build(&join.left)?, self.build(&join.right)?);
         let both: Vec<ColumnId> = left.ids.iter().chain(&right.ids).copied().collect();
         let conditions = place_all(&join.conditions, &both);
-        let (kind, ids) = finish_kind(kind, mark, &left, &right, &both);
+        let (kind, ids) = finish_kind(kind, mark, &left, &both);
         let join = NestedLoopJoin { kind, left: left.plan, right: right.plan, conditions };
         Ok(self.built(PhysicalNode::NestedLoopJoin(Box::new(join)), ids, rows))
     }
@@ -349,10 +349,8 @@ fn finish_kind(
     kind: JoinType,
     mark: Option<ColumnId>,
     left: &Built,
-    right: &Built,
     both: &[ColumnId],
 ) -> (JoinType, Vec<ColumnId>) {
-    let _ = right;
     let kind = match kind {
         JoinType::Mark(Mark::Test(tests)) => JoinType::Mark(Mark::Test(place_all(&tests, both))),
         other => other,

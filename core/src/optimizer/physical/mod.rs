@@ -162,7 +162,7 @@ impl Builder<'_> {
             LogicalPlan::Distinct(distinct) => self.distinct(distinct, rows),
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit, rows),
-            LogicalPlan::Join(join) => self.join(join, &[]),
+            LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::SetOperation(operation) => self.set_operation(operation, rows),
             LogicalPlan::With(with) => self.with(with),
             LogicalPlan::CteScan(scan) => {
