@@ -42,7 +42,11 @@ fn invalid(name: &str, value: &str) -> crate::Error {
     StatementError::InvalidSetting { name: name.to_owned(), value: value.to_owned() }.into()
 }
 
-fn set(options: &mut OpenOptions, name: &str, value: &str) -> Result<()> {
+/// Sets one option.
+///
+/// # Errors
+/// 22023 for a value that it cannot have.
+pub(super) fn set(options: &mut OpenOptions, name: &str, value: &str) -> Result<()> {
     let number = || value.parse::<u32>().map_err(|_| invalid(name, value));
     match name {
         "memory_limit" | "cache" => {
@@ -100,5 +104,10 @@ mod tests {
         let options = parse("rustdb:a?memory_limit=256MB&threads=3", &OpenOptions::default()).unwrap().1;
         assert_eq!((options.memory_limit, options.threads), (Some(256 << 20), Some(3)));
         assert!(parse("rustdb:a?threads=x", &OpenOptions::default()).is_err());
+        let mut options = OpenOptions::default();
+        options.set("page_size", "32768").unwrap();
+        options.set("lock_timeout", "5s").unwrap();
+        assert_eq!(options.page_size, Some(32768));
+        assert_eq!(options.settings, [("lock_timeout".to_owned(), "5s".to_owned())]);
     }
 }

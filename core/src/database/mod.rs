@@ -60,6 +60,16 @@ pub struct OpenOptions {
     pub settings: Vec<(String, String)>,
 }
 
+impl OpenOptions {
+    /// Sets an option by its name in a location: `memory_limit`, `threads`, `page_size`, or any setting.
+    ///
+    /// # Errors
+    /// 22023 for a value that it cannot have. Settings are looked at when the database is opened.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        location::set(self, name, value)
+    }
+}
+
 /// A database that is open.
 #[derive(Clone)]
 pub struct Database {

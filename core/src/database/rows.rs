@@ -89,10 +89,17 @@ impl Rows {
             }
             self.current = next;
         }
-        let Some(chunk) = &self.current else { return Ok(None) };
-        let row = chunk.rows().nth(self.at);
         self.at += 1;
-        Ok(row.map(|row| Row { columns: &self.columns, chunk, row, times: self.times }))
+        Ok(self.current())
+    }
+
+    /// The row that [`Self::next`] gave last, for callers that cannot keep it; `None` before the first and after the
+    /// last.
+    pub fn current(&self) -> Option<Row<'_>> {
+        let chunk = self.current.as_ref()?;
+        let at = self.at.checked_sub(1)?;
+        let row = chunk.selection.as_ref().map_or(at, |selection| usize::from(selection.as_slice()[at]));
+        Some(Row { columns: &self.columns, chunk, row, times: self.times })
     }
 
     /// Reads to the end; rows counted, or changed.
