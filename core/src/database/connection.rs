@@ -4,12 +4,14 @@ use super::parameters::Params;
 use super::rows::Rows;
 use super::statement::Statement;
 use super::{Notice, TransactionState};
-use crate::error::Result;
+use crate::error::{Result, StorageError};
+use crate::executor::copy::{ByteSink, ByteSource};
 use crate::parser::ast::{StatementKind, TransactionModes};
 use crate::parser::statements;
 use crate::session::{Prepared, Session};
 use crate::transaction::Cancel;
 use parking_lot::Mutex;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// A connection: a session of the database. Its calls wait for each other.
@@ -33,6 +35,33 @@ impl InterruptHandle {
     pub fn interrupt(&self) {
         self.0.cancel();
     }
+}
+
+/// What a program gives COPY to read.
+struct ReaderSource<R>(R);
+
+impl<R: Read + Send> ByteSource for ReaderSource<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                other => return other.map_err(|source| client_error("read", source)),
+            }
+        }
+    }
+}
+
+/// Where a program wants what COPY writes.
+struct WriterSink<'w>(&'w mut dyn Write);
+
+impl ByteSink for WriterSink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.write_all(bytes).map_err(|source| client_error("write", source))
+    }
+}
+
+fn client_error(operation: &'static str, source: std::io::Error) -> crate::Error {
+    StorageError::Io { operation, path: "the client's data".to_owned(), source }.into()
 }
 
 impl Connection {
@@ -116,6 +145,28 @@ impl Connection {
             visit(rows)?;
         }
         Ok(())
+    }
+
+    /// Runs `COPY .. FROM STDIN` with the bytes of `data`; returns how many rows they were.
+    ///
+    /// # Errors
+    /// Those of the statement, its data and of reading.
+    pub fn copy_in(&self, sql: &str, data: impl Read + Send + 'static) -> Result<u64> {
+        let mut session = self.shared.session.lock();
+        let prepared = session.prepare(sql, &[])?;
+        let started = session.run_with_input(&prepared, Box::new(ReaderSource(data)))?;
+        Ok(started.affected)
+    }
+
+    /// Runs `COPY .. TO STDOUT` and writes its bytes to `data`; returns how many rows they were.
+    ///
+    /// # Errors
+    /// Those of the statement and of writing.
+    pub fn copy_out(&self, sql: &str, data: &mut dyn Write) -> Result<u64> {
+        let mut session = self.shared.session.lock();
+        let prepared = session.prepare(sql, &[])?;
+        let started = session.run_with_output(&prepared, &mut WriterSink(data))?;
+        Ok(started.affected)
     }
 
     /// Opens a transaction block.

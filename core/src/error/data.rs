@@ -70,6 +70,20 @@ pub enum DataError {
         /// The column.
         expected: String,
     },
+    /// A first line that has not as many fields as there are columns.
+    #[error("wrong number of fields in header line: got {found}, expected {expected}")]
+    CopyHeaderCount {
+        /// In the file.
+        found: usize,
+        /// Columns.
+        expected: usize,
+    },
+    /// A line that is too long.
+    #[error("a record of the file is longer than {limit} bytes")]
+    CopyRecordTooLong {
+        /// The limit.
+        limit: usize,
+    },
     /// A file that is not UTF-8.
     #[error("invalid byte sequence for encoding \"UTF8\"")]
     CopyInvalidEncoding,
@@ -471,7 +485,9 @@ impl DataError {
             Self::CopyMissingData { .. }
             | Self::CopyExtraData
             | Self::CopyUnterminatedQuote
+            | Self::CopyHeaderCount { .. }
             | Self::CopyHeaderMismatch { .. } => SqlState::BAD_COPY_FILE_FORMAT,
+            Self::CopyRecordTooLong { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
             Self::CopyInvalidEncoding => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
             Self::OutOfRange { .. }
             | Self::TextOutOfRange { .. }

@@ -17,6 +17,14 @@ pub enum StorageError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A file of COPY that is not there.
+    #[error("could not open file \"{path}\" for {purpose}: No such file or directory")]
+    CopyFile {
+        /// The file.
+        path: String,
+        /// `reading` or `writing`
+        purpose: &'static str,
+    },
     /// The device has no room; reads and rollback still work.
     #[error("could not extend file \"{path}\": no space left on device")]
     DiskFull {
@@ -124,6 +132,7 @@ impl StorageError {
     pub(super) fn sqlstate(&self) -> SqlState {
         match self {
             Self::Io { .. } | Self::Poisoned => SqlState::IO_ERROR,
+            Self::CopyFile { .. } => SqlState::UNDEFINED_FILE,
             Self::DiskFull { .. } => SqlState::DISK_FULL,
             Self::NotADatabase { .. }
             | Self::CorruptPage { .. }
@@ -145,6 +154,7 @@ impl StorageError {
             Self::Poisoned => Retry::Reopen,
             Self::OutcomeUnknown => Retry::OutcomeUnknown,
             Self::Io { .. }
+            | Self::CopyFile { .. }
             | Self::DiskFull { .. }
             | Self::NotADatabase { .. }
             | Self::WrongVersion { .. }

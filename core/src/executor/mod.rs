@@ -22,6 +22,7 @@
 mod chunk_buffer;
 mod compact;
 mod compile;
+pub mod copy;
 mod distinct_on;
 mod filter;
 mod hash;

@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// Collects statistics of some columns of a table, or of all.
-    fn analyze_table(&mut self, table: &TableEntry, columns: &[u16]) -> Result<()> {
+    pub(super) fn analyze_table(&mut self, table: &TableEntry, columns: &[u16]) -> Result<()> {
         self.lock_table(table.oid, TableLockMode::ShareUpdateExclusive)?;
         let entry = self.known(table)?;
         let storage = self.store.table(entry.storage)?;

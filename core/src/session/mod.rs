@@ -12,6 +12,7 @@
 //! 4. A result that is still being read is fetched to its end before the next statement begins.
 //! 5. The parts are dropped in an order that lets the engine go last.
 
+mod copy;
 mod ddl;
 mod environment;
 mod explain;
@@ -28,6 +29,7 @@ use crate::catalog::{Catalog, CatalogChanges};
 use crate::config::{Setting, Settings};
 use crate::engine::{Queries, SharedEngine};
 use crate::error::{Error, Result, StatementError};
+use crate::executor::copy::ByteSource;
 use crate::executor::{Names, NodeStats, RowStream, StatementContext, execute};
 use crate::parser::ast::{Parameters, Statement, StatementKind};
 use crate::plan::physical::PhysicalPlan;
@@ -81,6 +83,8 @@ pub struct Session {
     changed: Vec<transaction::ChangedSetting>,
     names: Arc<Names>,
     notices: Vec<Notice>,
+    /// What COPY FROM STDIN reads.
+    client_input: Option<Box<dyn ByteSource>>,
     environment: Arc<SessionEnvironment>,
     store: Arc<Store>,
     queries: Arc<Queries>,
@@ -123,6 +127,7 @@ impl Session {
             changed: Vec::new(),
             names: Arc::new(names),
             notices: Vec::new(),
+            client_input: None,
             store,
             queries,
             engine,

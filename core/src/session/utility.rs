@@ -107,9 +107,8 @@ impl Session {
             BoundStatement::Truncate(tables) => self.truncate(&tables),
             BoundStatement::Analyze(tables) => self.analyze(tables),
             BoundStatement::Vacuum { options, tables } => self.vacuum(options, tables),
-            BoundStatement::CopyIn(_) | BoundStatement::CopyOut(_) => {
-                Err(StatementError::NotSupported { feature: "COPY".to_owned() }.into())
-            }
+            BoundStatement::CopyIn(copy) => self.copy_in(*copy),
+            BoundStatement::CopyOut(copy) => self.copy_out(*copy, None),
             BoundStatement::Query(_) | BoundStatement::Explain { .. } | BoundStatement::Session(_) => {
                 Err(StatementError::NotSupported { feature: "this statement".to_owned() }.into())
             }

@@ -9,7 +9,6 @@ use crate::executor::pipeline::Flow;
 use crate::executor::resources::Query;
 use crate::expr::eval::Evaluator;
 use crate::ids::RowId;
-use crate::plan::logical::Check;
 use crate::plan::physical::{ConflictUpdate, Insert, OnConflict};
 use crate::table::{RowLocked, Written};
 use crate::transaction::{RowLockMode, Transaction};
