@@ -10,6 +10,7 @@ use crate::parser::ast::{StatementKind, TransactionModes};
 use crate::parser::statements;
 use crate::session::{Prepared, Session};
 use crate::transaction::Cancel;
+use crate::types::Value;
 use parking_lot::Mutex;
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -76,8 +77,14 @@ impl Connection {
     /// Those of the statement; 42601 if there are several.
     pub fn query(&self, sql: &str, parameters: impl Params) -> Result<Rows> {
         let mut session = self.shared.session.lock();
-        let prepared = session.prepare(sql, &[])?;
-        self.run(&mut session, &prepared, parameters)
+        let plain = session.prepare(sql, &[]);
+        let values = parameters.values(plain.as_deref().ok());
+        let values = match values {
+            Ok(values) => values,
+            Err(error) => return Err(plain.err().unwrap_or(error)),
+        };
+        let prepared = session.prepare_for(sql, plain, &values)?;
+        self.start(&mut session, &prepared, &values)
     }
 
     /// Runs one statement to its end and returns how many rows it inserted, changed, removed or, of a query, found.
@@ -94,8 +101,12 @@ impl Connection {
         prepared: &Arc<Prepared>,
         parameters: impl Params,
     ) -> Result<Rows> {
-        let values = parameters.values(prepared)?;
-        let started = session.run(prepared, &values)?;
+        let values = parameters.values(Some(prepared))?;
+        self.start(session, prepared, &values)
+    }
+
+    fn start(&self, session: &mut Session, prepared: &Arc<Prepared>, values: &[Value]) -> Result<Rows> {
+        let started = session.run(prepared, values)?;
         let times = session.times();
         Ok(Rows::new(&self.shared, started, times))
     }

@@ -9,45 +9,47 @@ use std::borrow::Cow;
 /// Values for the parameters of a statement: `()` for none, tuples, arrays, slices and vectors of values by position,
 /// slices of pairs of a name and a value by name.
 pub trait Params {
-    /// The values, in the order of the parameters' numbers.
+    /// The values, in the order of the parameters' numbers; the statement, if it is known, tells which name has which.
     ///
     /// # Errors
     /// 42P02 for a name that the statement does not have.
-    fn values(&self, statement: &Prepared) -> Result<Cow<'_, [Value]>>;
+    fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>>;
 }
 
 impl Params for () {
-    fn values(&self, _: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, _: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
         Ok(Cow::Borrowed(&[]))
     }
 }
 
 impl Params for [Value] {
-    fn values(&self, _: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, _: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
         Ok(Cow::Borrowed(self))
     }
 }
 
 impl Params for Vec<Value> {
-    fn values(&self, statement: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
         self.as_slice().values(statement)
     }
 }
 
 impl<const N: usize> Params for [Value; N] {
-    fn values(&self, statement: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
         self.as_slice().values(statement)
     }
 }
 
 impl<P: Params + ?Sized> Params for &P {
-    fn values(&self, statement: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
         (**self).values(statement)
     }
 }
 
 impl Params for [(&str, Value)] {
-    fn values(&self, statement: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
+        let first = || self.first().map_or("", |(name, _)| name).to_owned();
+        let statement = statement.ok_or_else(|| StatementError::UndefinedParameterName { name: first() })?;
         let mut values = vec![None; statement.parameters.len()];
         for (name, value) in self {
             let number = statement.parameter_number(name);
@@ -63,7 +65,7 @@ impl Params for [(&str, Value)] {
 }
 
 impl<const N: usize> Params for [(&str, Value); N] {
-    fn values(&self, statement: &Prepared) -> Result<Cow<'_, [Value]>> {
+    fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
         self.as_slice().values(statement)
     }
 }
@@ -72,7 +74,7 @@ macro_rules! tuples {
     ($($name:ident)+) => {
         impl<$($name: ToValue),+> Params for ($($name,)+) {
             #[expect(non_snake_case, reason = "the variables are named after their types")]
-            fn values(&self, _: &Prepared) -> Result<Cow<'_, [Value]>> {
+            fn values(&self, _: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
                 let ($($name,)+) = self;
                 Ok(Cow::Owned(vec![$($name.to_value()),+]))
             }

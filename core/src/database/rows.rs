@@ -14,6 +14,7 @@ pub struct Rows {
     columns: Arc<[Column]>,
     command: &'static str,
     affected: u64,
+    complete: bool,
     chunks: VecDeque<Chunk>,
     rest: Option<(u64, Arc<Rest>)>,
     current: Option<Chunk>,
@@ -25,11 +26,13 @@ pub struct Rows {
 impl Rows {
     pub(super) fn new(shared: &Arc<Shared>, started: Started, times: TimeContext) -> Self {
         let Started { columns, command, affected, chunks, rest } = started;
+        let complete = rest.is_none();
         Self {
             shared: Arc::clone(shared),
             columns,
             command,
             affected,
+            complete,
             chunks,
             rest,
             current: None,
@@ -51,6 +54,11 @@ impl Rows {
     /// Rows inserted, changed or removed, or copied; of a query `None`, since they are counted as they are read.
     pub fn affected(&self) -> Option<u64> {
         matches!(self.command, "INSERT" | "UPDATE" | "DELETE" | "COPY").then_some(self.affected)
+    }
+
+    /// How many rows the result had when the statement returned, if all of it was there by then.
+    pub fn known_rows(&self) -> Option<u64> {
+        self.complete.then_some(self.affected)
     }
 
     /// The next chunk of rows, up to 2048; `None` after the last. Rows of the current chunk that [`Self::next`] has not

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// ```
 /// # use rustdb::Database;
 /// # let connection = Database::in_memory()?.connect()?;
-/// let mut sum = connection.prepare("SELECT $1 + $2")?;
+/// let sum = connection.prepare("SELECT $1::int + $2")?;
 /// assert_eq!(sum.query((1, 2))?.next()?.expect("one row").get::<i32>(0)?, 3);
 /// # Ok::<(), rustdb::Error>(())
 /// ```

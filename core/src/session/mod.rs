@@ -51,6 +51,8 @@ pub use transaction::TransactionState;
 
 /// Statements whose plans a session remembers by their text.
 const CACHED_PLANS: usize = 512;
+/// Combinations of types that are remembered for one text.
+const MAX_TYPINGS: usize = 8;
 /// Longer texts are seldom repeated.
 const MAX_CACHED_TEXT: usize = 16 << 10;
 
@@ -65,11 +67,27 @@ pub struct Notice {
     pub message: String,
 }
 
+/// The plans of one text: by what was said about its parameters.
+#[derive(Default)]
+struct CachedPlans(Vec<(Box<[DataType]>, Arc<Prepared>)>);
+
+impl CachedPlans {
+    fn get(&self, types: &[DataType]) -> Option<&Arc<Prepared>> {
+        self.0.iter().find(|(known, _)| **known == *types).map(|(_, prepared)| prepared)
+    }
+
+    fn put(&mut self, types: &[DataType], prepared: &Arc<Prepared>) {
+        self.0.retain(|(known, _)| **known != *types);
+        self.0.truncate(MAX_TYPINGS - 1);
+        self.0.push((types.into(), Arc::clone(prepared)));
+    }
+}
+
 /// A session of an open database.
 pub struct Session {
     portal: Option<Portal>,
     portals: u64,
-    plans: LruCache<Box<str>, Arc<Prepared>>,
+    plans: LruCache<Box<str>, CachedPlans>,
     prepared: HashMap<String, Arc<Prepared>>,
     open: Option<Open>,
     block: Block,
@@ -164,14 +182,13 @@ impl Session {
         self.changes.snapshot(&self.queries.catalog)
     }
 
-    /// The statement of a text, which has just one; from the cache if it was there before.
+    /// The statement of a text, which has just one; from the cache if it was there before. `types` are what is known of
+    /// its parameters, the first ones; the others are inferred.
     ///
     /// # Errors
     /// Those of parsing, binding and planning; 42601 for several statements.
     pub fn prepare(&mut self, text: &str, types: &[DataType]) -> Result<Arc<Prepared>> {
-        if types.is_empty()
-            && let Some(known) = self.plans.get(text)
-        {
+        if let Some(known) = self.plans.get(text).and_then(|cached| cached.get(types)) {
             return Ok(Arc::clone(known));
         }
         self.engine.engine()?;
@@ -185,10 +202,43 @@ impl Session {
             }
             _ => return Err(StatementError::SeveralStatements.into()),
         };
-        if types.is_empty() && text.len() <= MAX_CACHED_TEXT && prepared.is_cacheable() {
-            self.plans.put(text.into(), Arc::clone(&prepared));
+        if text.len() <= MAX_CACHED_TEXT && prepared.is_cacheable() {
+            let cached = self.plans.get_or_insert_mut(text.into(), CachedPlans::default);
+            cached.put(types, &prepared);
         }
         Ok(prepared)
+    }
+
+    /// The statement of a text for these values: a parameter about which the text says nothing has the type of its
+    /// value, as with a driver that tells the server the types of what it sends. `plain` is what [`Self::prepare`] came
+    /// to without types.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_for(
+        &mut self,
+        text: &str,
+        plain: Result<Arc<Prepared>>,
+        values: &[Value],
+    ) -> Result<Arc<Prepared>> {
+        let open = |(ty, value): (&DataType, &Value)| {
+            *ty == DataType::Text && !value.is_null() && !matches!(value, Value::Text(_))
+        };
+        match &plain {
+            Ok(prepared) if !prepared.parameters.iter().zip(values).any(open) => return plain,
+            Err(_) if values.iter().all(|value| matches!(value, Value::Null | Value::Text(_))) => {
+                return plain;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let types: Vec<DataType> = match &plain {
+            Ok(prepared) => {
+                let known = prepared.parameters.iter().zip(values);
+                known.map(|(ty, value)| if open((ty, value)) { value.data_type() } else { *ty }).collect()
+            }
+            Err(_) => values.iter().map(Value::data_type).collect(),
+        };
+        self.prepare(text, &types).or(plain)
     }
 
     /// A statement of a script.
