@@ -1,0 +1,3 @@
+import rustdb from './sync.js';
+
+export const { Database, Statement, RustDBError, types } = rustdb;
