@@ -2,6 +2,7 @@
 
 use crate::source::{self, Rust, leading_ident, matching};
 use rustdb::sqlstate::SqlState;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const DOCUMENT: &str = "docs/errors.md";
@@ -183,7 +184,15 @@ fn document(states: &[(String, String)], kinds: &[Kind]) -> String {
 fn generate(sources: &[Rust]) -> (Vec<(String, String)>, Vec<Kind>) {
     let table = sources.iter().find(|s| s.path == "core/src/sqlstate.rs").expect("the table of codes");
     let enums = sources.iter().filter(|s| s.path.starts_with("core/src/error/") && !s.is_test());
-    (states(&table.text), enums.flat_map(kinds).collect())
+    // A module that is a folder is read as one text: an enum may stand beside the table of its codes.
+    let mut modules: BTreeMap<&str, String> = BTreeMap::new();
+    for source in enums {
+        let name = source.path["core/src/error/".len()..].split(['/', '.']).next().unwrap_or_default();
+        modules.entry(name).or_default().push_str(&source.text);
+    }
+    let module =
+        |(name, text): (&str, String)| kinds(&Rust::new(&format!("core/src/error/{name}.rs"), &text));
+    (states(&table.text), modules.into_iter().flat_map(module).collect())
 }
 
 #[test]

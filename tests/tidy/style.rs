@@ -22,7 +22,7 @@ const UNSAFE: [&str; 10] = [
     "core/src/types/vector/flat.rs",
     "core/src/types/vector/heap.rs",
     "core/src/types/vector/str16.rs",
-    "core/src/executor/rowstore.rs",
+    "core/src/executor/row_store.rs",
     "bindings/c/src/",
 ];
 

@@ -33,7 +33,9 @@ impl Connection {
 
     /// Opens a transaction if a statement is about to need one.
     pub(crate) fn before_statement(&self, connection: &rustdb::Connection) -> rustdb::Result<()> {
-        if !self.autocommit.load(Ordering::Relaxed) && connection.transaction_state() == TransactionState::Idle {
+        if !self.autocommit.load(Ordering::Relaxed)
+            && connection.transaction_state() == TransactionState::Idle
+        {
             connection.begin()?;
         }
         Ok(())

@@ -40,10 +40,18 @@ fn parameters(given: Option<&Bound<'_, PyAny>>) -> PyResult<Parameters> {
         return Ok(Parameters::Positional(Vec::new()));
     };
     if let Ok(tuple) = given.cast::<PyTuple>() {
-        return tuple.iter().map(|item| from_python(&item)).collect::<PyResult<_>>().map(Parameters::Positional);
+        return tuple
+            .iter()
+            .map(|item| from_python(&item))
+            .collect::<PyResult<_>>()
+            .map(Parameters::Positional);
     }
     if let Ok(list) = given.cast::<PyList>() {
-        return list.iter().map(|item| from_python(&item)).collect::<PyResult<_>>().map(Parameters::Positional);
+        return list
+            .iter()
+            .map(|item| from_python(&item))
+            .collect::<PyResult<_>>()
+            .map(Parameters::Positional);
     }
     if let Ok(dict) = given.cast::<PyDict>() {
         let pair = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
@@ -66,7 +74,8 @@ fn query(connection: &rustdb::Connection, sql: &str, parameters: &Parameters) ->
     match parameters {
         Parameters::Positional(values) => connection.query(sql, values.as_slice()),
         Parameters::Named(pairs) => {
-            let pairs: Vec<(&str, Value)> = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            let pairs: Vec<(&str, Value)> =
+                pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
             connection.query(sql, pairs.as_slice())
         }
     }
@@ -115,7 +124,12 @@ impl Cursor {
 
     /// Runs one statement.
     #[pyo3(signature = (operation, parameters = None))]
-    fn _execute(&self, py: Python<'_>, operation: &str, parameters: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn _execute(
+        &self,
+        py: Python<'_>,
+        operation: &str,
+        parameters: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let given = self::parameters(parameters)?;
         let owner = self.connection.get();
         let connection = owner.get(py)?;
@@ -130,7 +144,9 @@ impl Cursor {
         state.command = result.command().to_owned();
         state.rowcount = match result.affected() {
             Some(affected) => i64::try_from(affected).unwrap_or(i64::MAX),
-            None if state.has_result => result.known_rows().map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX)),
+            None if state.has_result => {
+                result.known_rows().map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX))
+            }
             None => -1,
         };
         if !state.has_result {
@@ -215,7 +231,7 @@ impl Cursor {
     }
 
     /// Name, type oid, precision and scale of each column of the result; `None` without one.
-    fn _columns(&self) -> Option<Vec<(String, u32, Option<u8>, Option<u8>)>> {
+    fn _columns(&self) -> Option<Vec<Described>> {
         let state = self.state.lock();
         let rows = state.rows.as_ref().filter(|_| state.has_result)?;
         let column = |column: &rustdb::Column| {
@@ -250,6 +266,9 @@ impl Cursor {
         self.fetchone(py)
     }
 }
+
+/// Name, type oid, precision and scale of a column.
+type Described = (String, u32, Option<u8>, Option<u8>);
 
 /// Sets of parameters that are run without asking Python for the next.
 const BATCH: usize = 1024;

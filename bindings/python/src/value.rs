@@ -93,7 +93,11 @@ fn to_python<'py>(py: Python<'py>, value: Value, ty: &DataType) -> PyResult<Boun
         Value::Bytea(bytes) => PyBytes::new(py, &bytes).into_any(),
         Value::Date(days) => {
             let ordinal = i64::from(days) + i64::from(EPOCH_ORDINAL);
-            library(py)?.date.bind(py).call_method1("fromordinal", (ordinal,)).map_err(|_| out_of_range(py, "date"))?
+            library(py)?
+                .date
+                .bind(py)
+                .call_method1("fromordinal", (ordinal,))
+                .map_err(|_| out_of_range(py, "date"))?
         }
         Value::Time(micros) => {
             let CivilTime { hour, minute, second, micros } = CivilTime::from_micros(micros);
@@ -117,7 +121,11 @@ fn out_of_range(py: Python<'_>, what: &str) -> PyErr {
     raise(py, "DataError", &format!("a {what} is beyond what Python's {what} can be; cast it to text"))
 }
 
-fn timestamp<'py>(py: Python<'py>, micros: i64, zone: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+fn timestamp<'py>(
+    py: Python<'py>,
+    micros: i64,
+    zone: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let (days, time) = split_timestamp(micros);
     let CivilDate { year, month, day } = CivilDate::from_days(days);
     let CivilTime { hour, minute, second, micros } = CivilTime::from_micros(time);
@@ -169,7 +177,8 @@ fn other_from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     let number = |name: &str| object.getattr(name)?.extract::<i64>();
     let time = || {
         PyResult::Ok(
-            ((number("hour")? * 60 + number("minute")?) * 60 + number("second")?) * 1_000_000 + number("microsecond")?,
+            ((number("hour")? * 60 + number("minute")?) * 60 + number("second")?) * 1_000_000
+                + number("microsecond")?,
         )
     };
     let days = || PyResult::Ok(object.call_method0("toordinal")?.extract::<i32>()? - EPOCH_ORDINAL);

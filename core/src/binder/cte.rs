@@ -81,7 +81,8 @@ impl Binder<'_> {
         }
         let (cte, name) = (table.id, Arc::clone(&table.name));
         let output = table.output.clone();
-        let shown: Arc<str> = alias.map_or(Arc::clone(&name), |alias| alias.name.name.as_str().into());
+        let shown: Arc<str> =
+            alias.map_or_else(|| Arc::clone(&name), |alias| alias.name.name.as_str().into());
         let mut columns: Vec<(ColumnId, ColumnId)> = Vec::with_capacity(output.len());
         let mut scope = Vec::with_capacity(output.len());
         for column in &output {

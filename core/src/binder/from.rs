@@ -285,7 +285,7 @@ fn series_types(types: &[DataType]) -> Option<(DataType, DataType)> {
     match (bounds, step) {
         (4 | 5, Some(DataType::Interval | DataType::Unknown)) => {
             // A date alone becomes a timestamp with time zone, which its category prefers.
-            let plain = types[..2].iter().any(|ty| *ty == DataType::Timestamp);
+            let plain = types[..2].contains(&DataType::Timestamp);
             let ty = if bounds == 4 && plain { DataType::Timestamp } else { DataType::TimestampTz };
             Some((ty, DataType::Interval))
         }

@@ -50,7 +50,7 @@ impl Binder<'_> {
             let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
             return Err(undefined_function(&call.name.to_string(), &types).at(position));
         }
-        let special = call.name.schema.is_none().then_some(name).unwrap_or_default();
+        let special = if call.name.schema.is_none() { name } else { Default::default() };
         let result = match (special, &arguments[..]) {
             ("coalesce", [_, ..]) => Expr::coalesce(arguments),
             ("greatest", [_, ..]) => Expr::extremum(Extremum::Greatest, arguments),

@@ -33,12 +33,10 @@ impl Binder<'_> {
                 }
             }
             GroupBy::All(_) => {
-                for index in 0..items.len() {
-                    self.resolve_item(&mut items[index])?;
-                    if self.first_aggregate(&items[index].expr).is_none()
-                        && !keys.contains(&items[index].expr)
-                    {
-                        keys.push(items[index].expr.clone());
+                for item in items {
+                    self.resolve_item(item)?;
+                    if self.first_aggregate(&item.expr).is_none() && !keys.contains(&item.expr) {
+                        keys.push(item.expr.clone());
                     }
                 }
             }

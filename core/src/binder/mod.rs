@@ -1,7 +1,7 @@
 //! Semantic analysis: from a statement's syntax to a plan in which every name, type and function is known.
 //!
 //! ```text
-//!   ast::Statement ──Binder──► BoundStatement
+//!   ast::Statement --Binder--> BoundStatement
 //!        names        scope.rs names.rs        which column, in which query
 //!        expressions  expr.rs literal.rs ..    expr::Expr; overloads and casts are resolved by crate::expr
 //!        subqueries   subquery.rs              joined to the plan below the expression

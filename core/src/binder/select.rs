@@ -1,7 +1,7 @@
 //! SELECT.
 //!
 //! ```text
-//!   FROM ─► WHERE ─► GROUP BY ─► HAVING ─► result columns ─► DISTINCT ─► ORDER BY ─► locks ─► LIMIT      the plan
+//!   FROM -> WHERE -> GROUP BY -> HAVING -> result columns -> DISTINCT -> ORDER BY -> locks -> LIMIT      the plan
 //!   FROM, result columns, WHERE, HAVING, ORDER BY, GROUP BY, DISTINCT, LIMIT          the order of binding
 //! ```
 //!
@@ -178,7 +178,7 @@ impl Binder<'_> {
                     };
                     let declared = match &expr.kind {
                         ast::ExprKind::Cast { to, .. } => {
-                            super::resolve_type(to).unwrap_or(value.data_type())
+                            super::resolve_type(to).unwrap_or_else(|_| value.data_type())
                         }
                         _ => self.declared(&value),
                     };

@@ -1,9 +1,9 @@
 //! The catalog: what tables and indexes there are, as one immutable snapshot.
 //!
 //! ```text
-//!   Catalog ── names:  (schema, name) ─► ObjectId      one name space for tables and indexes, as in PostgreSQL
-//!           ├─ tables: ObjectId ─► Arc<TableEntry>
-//!           └─ indexes: ObjectId of an index ─► ObjectId of its table
+//!   Catalog -- names:  (schema, name) -> ObjectId      one name space for tables and indexes, as in PostgreSQL
+//!           |- tables: ObjectId -> Arc<TableEntry>
+//!           `- indexes: ObjectId of an index -> ObjectId of its table
 //! ```
 //!
 //! A statement takes one snapshot and keeps it; a change of the catalog makes a new one, which shares every entry

@@ -1,7 +1,7 @@
 //! The catalog of an open database: the snapshot that statements take, and its changes by transactions.
 //!
 //! ```text
-//!   CatalogStore   current: Arc<Catalog> ──────────────► every statement takes it
+//!   CatalogStore   current: Arc<Catalog> --------------> every statement takes it
 //!                       ^ publish, with the commit
 //!   CatalogChanges of a transaction: what it has put and dropped; its own snapshot = current + these
 //! ```

@@ -2,6 +2,10 @@
 //!
 //! Names, values, units and messages are PostgreSQL's where it has the setting. Values are kept parsed; SHOW prints them
 //! in the largest unit that divides them.
+//!
+//! 1. A setting is one line of the table below: parsing, SHOW, SHOW ALL and the documents read it from there.
+//! 2. A value that is kept is valid; what a setting cannot be never replaces what it is.
+//! 3. Whoever acts on a setting asks for it by its [`Setting`], never by its name.
 
 mod value;
 

@@ -182,6 +182,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// 42703 if there is no such column.
+    #[expect(clippy::needless_pass_by_value, reason = "a place or a name, as a literal")]
     pub fn value(&self, column: impl ColumnIndex) -> Result<Value> {
         let place = column.place(self.columns)?;
         Ok(self.chunk.columns[place].value_at(self.row, &self.columns[place].value_type))
@@ -191,6 +192,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// 42703 if there is no such column.
+    #[expect(clippy::needless_pass_by_value, reason = "a place or a name, as a literal")]
     pub fn text(&self, column: impl ColumnIndex) -> Result<Option<String>> {
         let place = column.place(self.columns)?;
         Ok(self.value(place)?.to_text(&self.columns[place].ty, &self.times))

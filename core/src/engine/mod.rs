@@ -146,7 +146,7 @@ impl Engine {
         transactions.set_log(Arc::clone(&log));
         let (spill_vfs, spill_folder) = options.spill.unwrap_or_else(|| {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            (Arc::clone(vfs), folder.unwrap_or(Path::new(".")).to_owned())
+            (Arc::clone(vfs), folder.unwrap_or_else(|| Path::new(".")).to_owned())
         });
         let how = queries::Setup {
             database: path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),

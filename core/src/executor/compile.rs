@@ -85,7 +85,7 @@ impl Compiler {
     }
 
     /// Compiles a plan whose rows all go into a sink.
-    fn into_sink(
+    fn end_in(
         &mut self,
         plan: &PhysicalPlan,
         number: usize,
@@ -131,12 +131,12 @@ impl Compiler {
             }
             PhysicalNode::Sort { input, keys } => {
                 let sort = Sort::new(number, &input.types(), keys.clone());
-                self.into_sink(input, below, number, SortSink(Arc::clone(&sort)))?;
+                self.end_in(input, below, number, SortSink(Arc::clone(&sort)))?;
                 self.pipeline(number, SortSource(sort), rows, tail);
             }
             PhysicalNode::TopK { input, keys, limit, offset } => {
                 let top = TopK::new(number, &input.types(), keys.clone(), limit.clone(), offset.clone());
-                self.into_sink(input, below, number, TopKSink(Arc::clone(&top)))?;
+                self.end_in(input, below, number, TopKSink(Arc::clone(&top)))?;
                 self.pipeline(number, TopKSource(top), rows, tail);
             }
             PhysicalNode::Limit { input, limit, offset, ties } => {
@@ -161,7 +161,7 @@ impl Compiler {
             }
             PhysicalNode::With { cte, definition, body, .. } => {
                 let buffer = ChunkBuffer::new(number, &definition.types());
-                self.into_sink(definition, below, number, BufferSink(Arc::clone(&buffer)))?;
+                self.end_in(definition, below, number, BufferSink(Arc::clone(&buffer)))?;
                 self.ctes.insert(*cte, buffer);
                 self.node(body, below + definition.size(), tail)?;
             }
@@ -177,7 +177,7 @@ impl Compiler {
             | PhysicalNode::Delete(_) => {
                 let buffer = ChunkBuffer::in_order(number, &plan.types());
                 for input in plan.inputs() {
-                    self.into_sink(input, below, number, WriteSink::new(plan, &buffer))?;
+                    self.end_in(input, below, number, WriteSink::new(plan, &buffer))?;
                 }
                 self.pipeline(number, BufferSource::new(&buffer), rows, tail);
             }
@@ -189,7 +189,7 @@ impl Compiler {
         let spec = JoinSpec::new(number, join);
         let state = JoinState::new(&spec);
         let right = number + 1 + join.left.size();
-        self.into_sink(&join.right, right, number, JoinBuild(Arc::clone(&state)))?;
+        self.end_in(&join.right, right, number, JoinBuild(Arc::clone(&state)))?;
         self.node(&join.left, number + 1, tail.clone().after(number, JoinProbe(Arc::clone(&state))))?;
         self.pipeline(number, SpilledSource(Arc::clone(&state)), join.left.rows, tail.clone());
         if matches!(join.kind, JoinType::Right | JoinType::Full) {
@@ -202,7 +202,7 @@ impl Compiler {
         let (left_types, right_types) = (join.left.types(), join.right.types());
         let buffer = ChunkBuffer::new(number, &right_types);
         let right = number + 1 + join.left.size();
-        self.into_sink(&join.right, right, number, BufferSink(Arc::clone(&buffer)))?;
+        self.end_in(&join.right, right, number, BufferSink(Arc::clone(&buffer)))?;
         let state =
             LoopState::new(join.kind.clone(), join.conditions.clone(), left_types, right_types, &buffer);
         self.node(&join.left, number + 1, tail.clone().after(number, LoopProbe(Arc::clone(&state))))?;

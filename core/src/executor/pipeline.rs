@@ -158,10 +158,10 @@ impl Worker {
     /// Moves one chunk; false when the pipeline has ended on this thread.
     pub(super) fn step(&mut self) -> Result<bool> {
         self.query.check()?;
-        if self.reader.next(&mut self.chunk)? {
-            if self.chunk.count() == 0 || self.stage.push(&mut self.chunk)? == Flow::More {
-                return Ok(true);
-            }
+        if self.reader.next(&mut self.chunk)?
+            && (self.chunk.count() == 0 || self.stage.push(&mut self.chunk)? == Flow::More)
+        {
+            return Ok(true);
         }
         self.stage.finish()?;
         Ok(false)
@@ -370,7 +370,7 @@ const TURN_CHUNKS: usize = 32;
 struct Work {
     query: Arc<Query>,
     pipeline: Arc<Pipeline>,
-    /// Whether the result has all it can keep for now.
+    /// Whether the result has all it can keep at the moment.
     is_full: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 

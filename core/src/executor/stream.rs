@@ -104,6 +104,7 @@ impl RowStream {
     ///
     /// # Errors
     /// What the query finds. There is nothing after an error.
+    #[expect(clippy::should_implement_trait, reason = "a chunk may fail to be made")]
     pub fn next(&mut self) -> Result<Option<Chunk>> {
         let next = self.advance();
         if next.is_err() {

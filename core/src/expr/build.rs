@@ -306,10 +306,14 @@ impl Expr {
     /// # Errors
     /// 42883 if the two cannot be compared.
     pub fn null_if(value: Self, other: Self) -> Result<Self> {
+        let types = (value.data_type(), other.data_type());
+        let original = value.clone();
         let equals = Self::compare(CompareOp::Equal, value, other)?;
-        // The first argument has become what it is compared as.
-        let Self::Compare { left, .. } = &equals else { unreachable!("made by compare") };
-        let value = left.as_ref().clone();
+        // PostgreSQL has operators for pairs of these types; otherwise the first argument is what it is compared as.
+        let value = match &equals {
+            Self::Compare { left, .. } if !has_own_equality(&types.0, &types.1) => left.as_ref().clone(),
+            _ => original,
+        };
         Ok(Self::NullIf { value: Box::new(value), equals: Box::new(equals) })
     }
 
@@ -434,4 +438,15 @@ fn type_named(name: &str) -> Option<DataType> {
         "uuid" => DataType::Uuid,
         _ => return None,
     })
+}
+
+/// Whether two different types are compared without a conversion of either.
+fn has_own_equality(a: &DataType, b: &DataType) -> bool {
+    let family = |ty: &DataType| match ty {
+        DataType::SmallInt | DataType::Integer | DataType::BigInt => Some(0),
+        DataType::Real | DataType::Double => Some(1),
+        DataType::Date | DataType::Timestamp | DataType::TimestampTz => Some(2),
+        _ => None,
+    };
+    family(a).is_some() && family(a) == family(b)
 }

@@ -55,7 +55,9 @@ impl ExprDisplay<'_> {
                 Some(text) => write_element(f, &text)?,
             }
         }
-        write!(f, "}}'::{}[]", ty.name())
+        // Lists of strings are compared as text.
+        let name = if matches!(ty, DataType::VarChar(_)) { DataType::Text.name() } else { ty.name() };
+        write!(f, "}}'::{name}[]")
     }
 }
 

@@ -27,14 +27,15 @@ pub(super) fn reorder(plan: LogicalPlan, estimator: &Estimator<'_>) -> LogicalPl
             graph.order(estimator)
         }
         LogicalPlan::Join(join) if join.kind == JoinKind::Semi => {
-            let mut join = *join;
-            join.right = reorder(join.right, estimator);
+            let mut join = join;
+            let right = std::mem::replace(&mut join.right, LogicalPlan::one_row());
+            join.right = reorder(right, estimator);
             match sink(join, estimator) {
                 Ok(plan) => plan,
                 Err(mut join) => {
                     let left = std::mem::replace(&mut join.left, LogicalPlan::one_row());
                     join.left = reorder(left, estimator);
-                    LogicalPlan::Join(Box::new(join))
+                    LogicalPlan::Join(join)
                 }
             }
         }
@@ -49,7 +50,7 @@ pub(super) fn reorder(plan: LogicalPlan, estimator: &Estimator<'_>) -> LogicalPl
 }
 
 /// Moves a semi join that keeps few rows to the relation of its left side that it reads.
-fn sink(mut join: Join, estimator: &Estimator<'_>) -> Result<LogicalPlan, Join> {
+fn sink(mut join: Box<Join>, estimator: &Estimator<'_>) -> Result<LogicalPlan, Box<Join>> {
     let is_tree = matches!(&join.left, LogicalPlan::Join(left) if left.kind == JoinKind::Inner);
     if !is_tree {
         return Err(join);
@@ -66,14 +67,14 @@ fn sink(mut join: Join, estimator: &Estimator<'_>) -> Result<LogicalPlan, Join> 
     let mask = graph.mask(reads);
     if mask.count_ones() != 1 {
         join.left = graph.order(estimator);
-        return Ok(LogicalPlan::Join(Box::new(join)));
+        return Ok(LogicalPlan::Join(join));
     }
     let target = mask.trailing_zeros() as usize;
     let relation = std::mem::replace(&mut graph.relations[target], LogicalPlan::one_row());
     join.left = relation;
     graph.relations[target] = match sink(join, estimator) {
         Ok(plan) => plan,
-        Err(join) => LogicalPlan::Join(Box::new(join)),
+        Err(join) => LogicalPlan::Join(join),
     };
     Ok(graph.order(estimator))
 }

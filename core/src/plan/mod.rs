@@ -2,6 +2,9 @@
 //!
 //! The binder makes a [`LogicalPlan`](logical::LogicalPlan), the optimizer rewrites it until nothing in it needs a
 //! row of another plan, and makes a [`PhysicalPlan`](physical::PhysicalPlan) of the result, which the executor runs.
+//!
+//! 1. Plans are data: they hold no pages, locks or open tables, and may be kept and shared.
+//! 2. Columns of logical plans are ids that are given out once; those of physical plans are positions.
 
 pub mod display;
 pub mod logical;

@@ -117,7 +117,7 @@ impl Scope<'_> {
             | LogicalPlan::Insert(_)
             | LogicalPlan::Update(_)
             | LogicalPlan::Delete(_) => {
-                unimplemented!("changes are not computed")
+                panic!("only queries are computed here")
             }
         })
     }

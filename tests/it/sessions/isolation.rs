@@ -29,11 +29,7 @@ fn two<'e>(engine: &'e Engine, table: &Arc<Table>, level: Isolation) -> [Session
 }
 
 /// Runs `blocked` in a thread and, once it waits for a lock, `then`.
-fn while_waiting<T: Send>(
-    engine: &Engine,
-    blocked: impl FnOnce() -> T + Send,
-    then: impl FnOnce(),
-) -> T {
+fn while_waiting<T: Send>(engine: &Engine, blocked: impl FnOnce() -> T + Send, then: impl FnOnce()) -> T {
     let waiting = || engine.store().transactions().locks().entries().iter().any(|lock| !lock.granted);
     scope(|scope| {
         let thread = scope.spawn(blocked);
@@ -179,12 +175,20 @@ fn a_circle_of_waits_costs_one_of_them_a_deadlock() {
             engine,
             || {
                 let done = a.update(2, 1);
-                if done.is_ok() { a.commit().unwrap() } else { a.rollback() }
+                if done.is_ok() {
+                    a.commit().unwrap()
+                } else {
+                    a.rollback()
+                }
                 done
             },
             || {
                 let done = b.update(1, 2);
-                if done.is_ok() { b.commit().unwrap() } else { b.rollback() }
+                if done.is_ok() {
+                    b.commit().unwrap()
+                } else {
+                    b.rollback()
+                }
                 second = Some(done);
             },
         );

@@ -62,7 +62,10 @@ impl<'e> Session<'e> {
     }
 
     /// A statement that is taken back if it fails.
-    fn statement<T>(&mut self, run: impl FnOnce(&Engine, &Table, &mut Transaction) -> Result<T>) -> Result<T> {
+    fn statement<T>(
+        &mut self,
+        run: impl FnOnce(&Engine, &Table, &mut Transaction) -> Result<T>,
+    ) -> Result<T> {
         let (engine, table) = (self.engine, Arc::clone(&self.table));
         let tx = self.tx();
         let mark = tx.start_statement();
@@ -114,7 +117,8 @@ impl<'e> Session<'e> {
         let mut rows = BTreeMap::new();
         let done = self.statement(|engine, table, tx| {
             table.scan(engine.store(), &tx.view(), RowId(0), &[0, 1], |_, row| {
-                let (Cell::Scalar(Scalar::I64(id)), Cell::Scalar(Scalar::I64(value))) = (row.cell(0), row.cell(1))
+                let (Cell::Scalar(Scalar::I64(id)), Cell::Scalar(Scalar::I64(value))) =
+                    (row.cell(0), row.cell(1))
                 else {
                     panic!("two numbers")
                 };

@@ -185,6 +185,5 @@ fn deep_statements_are_bound_or_refused() {
             }
         }
     };
-    #[expect(clippy::disallowed_methods, reason = "the test needs a stack of a known size")]
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }

@@ -174,7 +174,7 @@ impl Stage for AggregateStage {
         self.keys.clear();
         for call in &mut self.filtered {
             call.filter.select(chunk, &context, &mut call.passed)?;
-            let all = std::mem::replace(&mut chunk.selection, Some(std::mem::take(&mut call.passed)));
+            let all = chunk.selection.replace(std::mem::take(&mut call.passed));
             let folded = fold_filtered(table, call, chunk, &context);
             call.passed = std::mem::replace(&mut chunk.selection, all).unwrap_or_default();
             folded?;
@@ -191,7 +191,7 @@ impl Stage for AggregateStage {
             Filled::Memory(table, _) if table.len() == 0 => {}
             Filled::Memory(table, allowance) => {
                 let by_partition = table.by_partition(0);
-                let table = Mutex::new(table);
+                let table = Mutex::new(*table);
                 parts.tables.push(Arc::new(PartTable { table, by_partition, _allowance: allowance }));
             }
             Filled::Disk(runs) => {
@@ -308,7 +308,7 @@ impl Reader for PartitionReader {
                 self.merged = None;
             }
             let (level, filled) = if let Some((level, run)) = self.work.pop() {
-                (level, self.merge_runs(level, vec![run], Vec::new())?)
+                (level, self.merge_runs(level, &[run], Vec::new())?)
             } else {
                 let partition = self.aggregation.next.fetch_add(1, Ordering::Relaxed);
                 if partition >= PARTITIONS {
@@ -319,11 +319,11 @@ impl Reader for PartitionReader {
                     (parts.tables.clone(), parts.runs.get_mut(partition).map(std::mem::take))
                 };
                 let tables = tables.into_iter().map(|table| (partition, table)).collect();
-                (1, self.merge_runs(1, runs.unwrap_or_default(), tables)?)
+                (1, self.merge_runs(1, &runs.unwrap_or_default(), tables)?)
             };
             match filled {
                 Filled::Memory(table, allowance) => {
-                    self.merged = Some(Merged { table, next: 0, _allowance: allowance });
+                    self.merged = Some(Merged { table: *table, next: 0, _allowance: allowance });
                 }
                 Filled::Disk(runs) => self.work.extend(runs.into_iter().map(|run| (level + 1, run))),
             }
@@ -336,7 +336,7 @@ impl PartitionReader {
     fn merge_runs(
         &self,
         level: u32,
-        runs: Vec<SpillRun>,
+        runs: &[SpillRun],
         tables: Vec<(usize, Arc<PartTable>)>,
     ) -> Result<Filled> {
         let mut merged = self.aggregation.table(&self.query, level)?;
@@ -347,7 +347,7 @@ impl PartitionReader {
                 merged.has_grown()?;
             }
         }
-        for run in &runs {
+        for run in runs {
             let mut reader: SpillReader = run.reader();
             let mut chunk = reader.chunk();
             while reader.next(&mut chunk)? {

@@ -27,7 +27,7 @@ pub(super) struct SpillingTable {
 /// What a table has become when all is in.
 pub(super) enum Filled {
     /// All groups, and the memory they take.
-    Memory(GroupTable, Allowance),
+    Memory(Box<GroupTable>, Allowance),
     /// Partitions.
     Disk(Vec<SpillRun>),
 }
@@ -98,7 +98,7 @@ impl SpillingTable {
     pub(super) fn finish(mut self) -> Result<Filled> {
         if self.runs.is_empty() {
             self.query.stats[self.node].saw_memory(self.table.memory_size() as u64);
-            return Ok(Filled::Memory(self.table, self.allowance));
+            return Ok(Filled::Memory(Box::new(self.table), self.allowance));
         }
         self.flush()?;
         Ok(Filled::Disk(self.runs))

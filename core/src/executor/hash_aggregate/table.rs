@@ -49,14 +49,14 @@ impl StateLayout {
     /// Folds states kept elsewhere into those of a table: pairs of a group there and one of these.
     fn combine(
         &self,
-        into: (&mut [u8], &mut StateHeap),
-        from: (&mut [u8], &mut StateHeap),
+        (into, into_heap): (&mut [u8], &mut StateHeap),
+        (from, from_heap): (&mut [u8], &mut StateHeap),
         pairs: &[(u32, u32)],
     ) -> Result<()> {
         for (accumulator, &offset) in self.accumulators.iter().zip(&self.offsets) {
             let stride = self.stride;
-            let mut target = States { bytes: &mut *into.0, stride, offset, heap: &mut *into.1 };
-            let source = States { bytes: &mut *from.0, stride, offset, heap: &mut *from.1 };
+            let mut target = States { bytes: &mut *into, stride, offset, heap: &mut *into_heap };
+            let source = States { bytes: &mut *from, stride, offset, heap: &mut *from_heap };
             accumulator.combine(&mut target, &source, pairs)?;
         }
         Ok(())
@@ -155,7 +155,7 @@ impl GroupTable {
                 let other = groups[usize::from(row)] == UNKNOWN;
                 if other {
                     let slot = &mut slots[usize::from(row)];
-                    *slot = (u64::from(*slot) + 1 & mask) as u32;
+                    *slot = ((u64::from(*slot) + 1) & mask) as u32;
                 }
                 other
             });
@@ -187,7 +187,7 @@ impl GroupTable {
                     scratch.pairs.push((row, entry as u32 - 1));
                     break;
                 }
-                slot = slot + 1 & mask;
+                slot = (slot + 1) & mask;
             }
             scratch.slots[usize::from(row)] = slot as u32;
         }
@@ -206,7 +206,7 @@ impl GroupTable {
             let hash = self.store.hash(group);
             let mut slot = hash as usize & (wanted - 1);
             while self.directory[slot] != 0 {
-                slot = slot + 1 & (wanted - 1);
+                slot = (slot + 1) & (wanted - 1);
             }
             self.directory[slot] = (hash >> 32) << 32 | u64::from(group + 1);
         }

@@ -58,14 +58,14 @@ impl JoinSpec {
         };
         let mut places = vec![None; right_types.len()];
         let mut payload = Vec::new();
-        for column in 0..right_types.len() {
+        for (column, place) in places.iter_mut().enumerate() {
             if !gives_right(&join.kind) && !read_by_pairs(column) {
                 continue;
             }
             let as_key = right_keys
                 .iter()
                 .position(|key| matches!(key, Expr::Column { index, .. } if *index == column));
-            places[column] = as_key.or_else(|| {
+            *place = as_key.or_else(|| {
                 payload.push(column);
                 Some(right_keys.len() + payload.len() - 1)
             });

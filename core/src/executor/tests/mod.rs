@@ -4,8 +4,6 @@
 mod aggregate;
 mod join;
 mod order;
-mod scan;
-mod write;
 
 use super::{ExecutorOptions, Names, Resources, RowStream, StatementContext, VirtualTables, execute};
 use crate::engine::{Engine, EngineOptions};
@@ -15,7 +13,6 @@ use crate::ids::ObjectId;
 use crate::memory::Budget;
 use crate::plan::logical::CteId;
 use crate::plan::physical::{OutputColumn, PhysicalNode, PhysicalPlan, TableName, VirtualScan};
-use crate::table::{ColumnDef, RowKey, Table, TableDef};
 use crate::transaction::{Isolation, Transaction};
 use crate::types::{Chunk, DataType, Decimal, TimeContext, VECTOR_SIZE, Value};
 use crate::vfs::{Clock, ManualClock, MemoryVfs, Rng, SeededRng, SystemClock, Vfs};
@@ -54,7 +51,10 @@ impl Environment for NoEnvironment {
 
 /// Tables of the tests' own, by number.
 #[derive(Default)]
-pub(super) struct TestTables(Mutex<Vec<(Vec<DataType>, Vec<Vec<Value>>)>>);
+pub(super) struct TestTables(Mutex<Vec<TestTable>>);
+
+/// Types of columns, and rows.
+type TestTable = (Vec<DataType>, Vec<Vec<Value>>);
 
 impl VirtualTables for TestTables {
     fn rows(&self, table: ObjectId, columns: &[u16]) -> Result<Vec<Chunk>> {
@@ -187,28 +187,11 @@ impl Db {
         let rows = collect(&mut stream)?;
         let spilled = stream.stats().iter().map(super::NodeStats::spilled).sum();
         let counted = stream.stats()[0].rows();
-        Ok(Outcome { rows, spilled, affected: stream.affected_rows(), counted })
+        Ok(Outcome { rows, spilled, counted })
     }
 
     pub(super) fn run(&self, plan: &PhysicalPlan) -> Outcome {
         self.try_run(plan).unwrap()
-    }
-
-    pub(super) fn create(&self, name: &str, columns: &[(&str, DataType)], row_key: RowKey) -> Arc<Table> {
-        let store = self.engine.store();
-        let column =
-            |&(name, ty): &(&str, DataType)| ColumnDef { name: name.to_owned(), ty, not_null: false };
-        let def = TableDef {
-            object: store.allocate_object(),
-            name: name.to_owned(),
-            schema: 1,
-            columns: columns.iter().map(column).collect(),
-            row_key,
-        };
-        let mut tx = self.begin();
-        let table = store.create_table(&mut tx, &def).unwrap();
-        self.commit(tx);
-        table
     }
 }
 
@@ -217,7 +200,6 @@ impl Db {
 pub(super) struct Outcome {
     pub(super) rows: Vec<Vec<Value>>,
     pub(super) spilled: u64,
-    pub(super) affected: u64,
     /// Rows as the root node counted them.
     pub(super) counted: u64,
 }
@@ -249,11 +231,6 @@ fn collect(stream: &mut RowStream) -> Result<Vec<Vec<Value>>> {
 pub(super) fn plan(node: PhysicalNode, types: &[DataType], rows: f64) -> PhysicalPlan {
     let columns = types.iter().enumerate().map(|(i, &ty)| OutputColumn::new(format!("c{i}"), ty)).collect();
     PhysicalPlan { node, columns, rows }
-}
-
-pub(super) fn table_name(table: &Table) -> TableName {
-    let def = table.def();
-    TableName { storage: def.object, name: def.name.as_str().into(), alias: def.name.as_str().into() }
 }
 
 pub(super) fn column(index: usize, ty: DataType) -> Expr {

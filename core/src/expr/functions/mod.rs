@@ -3,6 +3,10 @@
 //! Each family has a table of [`Function`]s, made with [`function`], [`infix`] and [`prefix`] and refined with the
 //! methods of [`Function`] below: strict and immutable unless they say otherwise. A row of a table is a row of
 //! PostgreSQL's catalog, so that overloads resolve as they do there.
+//!
+//! 1. A function of one name and argument types stands in one table only.
+//! 2. What a function computes depends on its arguments alone, unless its volatility says otherwise.
+//! 3. An error has the SQLSTATE and the words that PostgreSQL has for it.
 
 mod arithmetic;
 mod datetime;

@@ -75,7 +75,7 @@ impl Builder<'_> {
                     &join.right,
                     &join.left,
                     JoinType::Inner,
-                    flip(equalities),
+                    &flip(equalities),
                     &conditions,
                     None,
                     rows,
@@ -86,7 +86,7 @@ impl Builder<'_> {
                     &join.right,
                     &join.left,
                     JoinType::Right,
-                    flip(equalities),
+                    &flip(equalities),
                     &conditions,
                     None,
                     rows,
@@ -97,7 +97,7 @@ impl Builder<'_> {
                     &join.right,
                     &join.left,
                     JoinType::Left,
-                    flip(equalities),
+                    &flip(equalities),
                     &conditions,
                     None,
                     rows,
@@ -108,7 +108,7 @@ impl Builder<'_> {
                     &join.right,
                     &join.left,
                     JoinType::Full,
-                    flip(equalities),
+                    &flip(equalities),
                     &conditions,
                     None,
                     rows,
@@ -116,7 +116,7 @@ impl Builder<'_> {
             }
             other => other,
         };
-        self.hash_join(&join.left, &join.right, kind, equalities, &conditions, mark, rows)
+        self.hash_join(&join.left, &join.right, kind, &equalities, &conditions, mark, rows)
     }
 
     /// The join's kind for operators, with the tests of a mark over column ids, and the mark's column. The test of
@@ -160,7 +160,7 @@ impl Builder<'_> {
         left: &LogicalPlan,
         right: &LogicalPlan,
         kind: JoinType,
-        equalities: Vec<Equality>,
+        equalities: &[Equality],
         conditions: &[Expr],
         mark: Option<ColumnId>,
         rows: f64,

@@ -2,6 +2,11 @@
 //!
 //! Columns become positions here. Each part of the plan is built together with the ids of its columns, in order, so that
 //! an expression above it finds its columns wherever the operators have put them.
+//!
+//! 1. A part of the plan gives at least the columns that are read above it, in any order; what a statement returns is
+//!    put in order at the very top.
+//! 2. Conditions that an access path makes true are not checked again; all others are.
+//! 3. Costs are microseconds of one thread on the reference machine, about.
 
 mod join;
 mod scan;

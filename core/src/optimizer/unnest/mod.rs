@@ -6,10 +6,10 @@
 //! join the answers with the left side on these values.
 //!
 //! ```text
-//!   L ⋈dep R(o)   =   L ⋈(o = d) (D ⋈dep R(d))      D = distinct o of L
+//!   L DJOIN R(o)   =   L JOIN(o = d) (D DJOIN R(d))      D = distinct o of L
 //!
-//!   D ⋈dep is pushed down R (push.rs) until nothing below reads o:
-//!     D ⋈dep σ(R) = σ(D ⋈dep R)     D ⋈dep Γk(R) = Γk,d(D ⋈dep R)     D ⋈dep (R ⋈ S) = (D ⋈dep R) ⋈ S     ..
+//!   D DJOIN is pushed down R (push.rs) until nothing below reads o:
+//!     D DJOIN FILTER(R) = FILTER(D DJOIN R)     D DJOIN GROUPk(R) = GROUPk,d(D DJOIN R)     D DJOIN (R JOIN S) = (D DJOIN R) JOIN S     ..
 //! ```
 //!
 //! Most subqueries need no D at all. Where what reads `o` are conditions above inner joins only, the conditions move
@@ -27,6 +27,7 @@
 
 mod domain;
 mod marks;
+mod pieces;
 mod pull;
 mod push;
 

@@ -5,6 +5,7 @@
 //! for outer values `v`. Representatives are keys wherever rows are grouped, and equal wherever plans are joined.
 
 use super::domain::Domain;
+use super::pieces::{filtered, inner, interchangeable, is_settled, passed, replace, substitute, zero};
 use super::{equal, has_single, pass};
 use crate::error::{Result, StatementError};
 use crate::expr::{CompareOp, Expr, IsTest, Volatility};
@@ -13,7 +14,6 @@ use crate::plan::logical::{
     LogicalPlan, Project, Series, SetInput, SetOperation, SetOperator, Sort, Values, With,
 };
 use crate::plan::{for_each_argument, for_each_argument_mut};
-use crate::types::{DataType, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Columns that are equal to an outer column in every row that counts.
@@ -599,68 +599,5 @@ impl<'c> Correlation<'c> {
         let Series { column, ordinality, mut start, mut stop, mut step, .. } = series;
         [&mut start, &mut stop, &mut step].into_iter().for_each(|expr| substitute(expr, &repr));
         Ok((LogicalPlan::Series(Series { input, column, ordinality, start, stop, step }), repr))
-    }
-}
-
-fn inner(left: LogicalPlan, right: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
-    LogicalPlan::Join(Box::new(Join { kind: JoinKind::Inner, dependent: false, left, right, conditions }))
-}
-
-fn filtered(input: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
-    if conditions.is_empty() {
-        return input;
-    }
-    LogicalPlan::Filter(Filter { input: Box::new(input), conditions })
-}
-
-/// The column that a computed one passes on.
-fn passed(columns: &[Computed], id: ColumnId) -> Option<ColumnId> {
-    let column = columns.iter().find(|column| column.id == id)?;
-    match column.expr {
-        Expr::Column { index, .. } => Some(ColumnId::of_index(index)),
-        _ => None,
-    }
-}
-
-fn replace(node: &mut Expr, repr: &Repr) {
-    if let Expr::Column { index, .. } = node
-        && let Some(by) = repr.get(&ColumnId::of_index(*index))
-    {
-        *index = by.id.index();
-    }
-}
-
-fn substitute(expr: &mut Expr, repr: &Repr) {
-    expr.rewrite(&mut |node| replace(node, repr));
-}
-
-/// `c = c` of a column that took the place of an outer one because of that condition.
-fn is_settled(condition: &Expr, repr: &Repr) -> bool {
-    match condition {
-        Expr::Compare { operator: CompareOp::Equal, left, right } => match (left.as_ref(), right.as_ref()) {
-            (Expr::Column { index: a, .. }, Expr::Column { index: b, .. }) => {
-                a == b && repr.values().any(|by| by.strict && by.id.index() == *a)
-            }
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// Whether equal values of two types are the same in every respect, so that one may stand for the other. Floats have
-/// two zeros, decimals of free scale trailing zeros, intervals different ways to last as long.
-fn interchangeable(a: &DataType, b: &DataType) -> bool {
-    match (a, b) {
-        (DataType::Real | DataType::Double | DataType::AnyNumeric | DataType::Interval, _) => false,
-        (DataType::Text | DataType::VarChar(_), DataType::Text | DataType::VarChar(_)) => true,
-        _ => a == b,
-    }
-}
-
-/// The count of no rows.
-fn zero(ty: &DataType) -> Value {
-    match ty {
-        DataType::Integer => Value::Integer(0),
-        _ => Value::BigInt(0),
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! A template of dates is a list of fields among other text: `YYYY-MM-DD HH24:MI`. [`datetime`] cuts it and writes
 //! it, [`reading`] reads by it. A template of numbers is a picture of digits: `FM999,990.00`; see [`number`].
+//!
+//! 1. A template is cut once for all rows of a chunk where it is a constant.
+//! 2. Writing never fails on a value; reading fails with the words that PostgreSQL has for what it met.
+//! 3. What a template cannot do in one direction is refused in that direction only.
 
 mod datetime;
 mod number;

@@ -1,0 +1,69 @@
+//! Small plans and expressions that pushing is made of.
+
+use super::push::Repr;
+use crate::expr::{CompareOp, Expr};
+use crate::plan::logical::{ColumnId, Computed, Filter, Join, JoinKind, LogicalPlan};
+use crate::types::{DataType, Value};
+
+pub(super) fn inner(left: LogicalPlan, right: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
+    LogicalPlan::Join(Box::new(Join { kind: JoinKind::Inner, dependent: false, left, right, conditions }))
+}
+
+pub(super) fn filtered(input: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
+    if conditions.is_empty() {
+        return input;
+    }
+    LogicalPlan::Filter(Filter { input: Box::new(input), conditions })
+}
+
+/// The column that a computed one passes on.
+pub(super) fn passed(columns: &[Computed], id: ColumnId) -> Option<ColumnId> {
+    let column = columns.iter().find(|column| column.id == id)?;
+    match column.expr {
+        Expr::Column { index, .. } => Some(ColumnId::of_index(index)),
+        _ => None,
+    }
+}
+
+pub(super) fn replace(node: &mut Expr, repr: &Repr) {
+    if let Expr::Column { index, .. } = node
+        && let Some(by) = repr.get(&ColumnId::of_index(*index))
+    {
+        *index = by.id.index();
+    }
+}
+
+pub(super) fn substitute(expr: &mut Expr, repr: &Repr) {
+    expr.rewrite(&mut |node| replace(node, repr));
+}
+
+/// `c = c` of a column that took the place of an outer one because of that condition.
+pub(super) fn is_settled(condition: &Expr, repr: &Repr) -> bool {
+    match condition {
+        Expr::Compare { operator: CompareOp::Equal, left, right } => match (left.as_ref(), right.as_ref()) {
+            (Expr::Column { index: a, .. }, Expr::Column { index: b, .. }) => {
+                a == b && repr.values().any(|by| by.strict && by.id.index() == *a)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether equal values of two types are the same in every respect, so that one may stand for the other. Floats have
+/// two zeros, decimals of free scale trailing zeros, intervals different ways to last as long.
+pub(super) fn interchangeable(a: &DataType, b: &DataType) -> bool {
+    match (a, b) {
+        (DataType::Real | DataType::Double | DataType::AnyNumeric | DataType::Interval, _) => false,
+        (DataType::Text | DataType::VarChar(_), DataType::Text | DataType::VarChar(_)) => true,
+        _ => a == b,
+    }
+}
+
+/// The count of no rows.
+pub(super) fn zero(ty: &DataType) -> Value {
+    match ty {
+        DataType::Integer => Value::Integer(0),
+        _ => Value::BigInt(0),
+    }
+}
