@@ -6,7 +6,7 @@ use super::scope::{Clause, Level};
 use super::statement::{BoundQuery, BoundStatement, Command, CopyIn, CopyOut};
 use super::{At as _, Binder, not_supported};
 use crate::catalog::TableEntry;
-use crate::error::{BindingError, Error, Result};
+use crate::error::{BindingError, CopyError, Error, Result};
 use crate::parser::ast::{
     self, CopyColumns, CopyDirection, CopyFormat, CopyHeader, CopyOptions, CopySource, CopyTarget, Ident,
 };
@@ -145,7 +145,7 @@ fn check_forced(options: &CopyOptions, columns: &[&str]) -> Result<()> {
 fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> {
     let csv = options.format == CopyFormat::Csv;
     let only_csv = |given: bool, option: &'static str| {
-        if given && !csv { Err(Error::from(BindingError::CopyOnlyCsv { option })) } else { Ok(()) }
+        if given && !csv { Err(Error::from(CopyError::OnlyCsv { option })) } else { Ok(()) }
     };
     if matches!(options.format, CopyFormat::Binary | CopyFormat::Parquet) {
         let format = if options.format == CopyFormat::Binary { "BINARY" } else { "PARQUET" };
@@ -155,21 +155,21 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
             (options.header != CopyHeader::Absent, "HEADER"),
         ];
         if let Some((_, option)) = given.into_iter().find(|(given, _)| *given) {
-            return Err(BindingError::CopyNotInFormat { option, format }.into());
+            return Err(CopyError::NotInFormat { option, format }.into());
         }
     }
     let delimiter = options.delimiter.as_deref().unwrap_or(if csv { "," } else { "\t" });
     if delimiter.len() != 1 {
-        return Err(BindingError::CopyOneByte { option: "delimiter" }.into());
+        return Err(CopyError::OneByte { option: "delimiter" }.into());
     }
     if delimiter.contains(['\r', '\n']) {
-        return Err(BindingError::CopyNewline { option: "delimiter" }.into());
+        return Err(CopyError::Newline { option: "delimiter" }.into());
     }
     if options.null.as_deref().is_some_and(|null| null.contains(['\r', '\n'])) {
-        return Err(BindingError::CopyNewline { option: "null representation" }.into());
+        return Err(CopyError::Newline { option: "null representation" }.into());
     }
     if !csv && "\\.abcdefghijklmnopqrstuvwxyz0123456789".contains(delimiter) {
-        return Err(BindingError::CopyDelimiter { delimiter: delimiter.to_owned() }.into());
+        return Err(CopyError::Delimiter { delimiter: delimiter.to_owned() }.into());
     }
     only_csv(options.quote.is_some(), "quote")?;
     only_csv(options.escape.is_some(), "escape")?;
@@ -178,15 +178,15 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
     only_csv(options.force_null != CopyColumns::None, "force null")?;
     for (text, option) in [(&options.quote, "quote"), (&options.escape, "escape")] {
         if text.as_deref().is_some_and(|text| text.len() != 1) {
-            return Err(BindingError::CopyOneByte { option }.into());
+            return Err(CopyError::OneByte { option }.into());
         }
     }
     let quote = options.quote.as_deref().unwrap_or("\"");
     if csv && quote == delimiter {
-        return Err(BindingError::CopySameQuote.into());
+        return Err(CopyError::SameQuote.into());
     }
     if options.null.as_deref().is_some_and(|null| null.contains(delimiter)) {
-        return Err(BindingError::CopyDelimiterInNull.into());
+        return Err(CopyError::DelimiterInNull.into());
     }
     let wrong_way = match direction {
         CopyDirection::From if options.force_quote != CopyColumns::None => Some(("force quote", "COPY TO")),
@@ -198,6 +198,6 @@ fn check_options(options: &CopyOptions, direction: CopyDirection) -> Result<()> 
     };
     match wrong_way {
         None => Ok(()),
-        Some((option, direction)) => Err(BindingError::CopyOnlyDirection { option, direction }.into()),
+        Some((option, direction)) => Err(CopyError::OnlyDirection { option, direction }.into()),
     }
 }

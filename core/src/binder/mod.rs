@@ -16,7 +16,7 @@
 //! 2. An expression in the result has no subquery and no literal of unknown type; parameters have the type they are
 //!    used as.
 //! 3. What nests, nests in the syntax tree, whose depth the parser bounds; what only chains there (joins, set
-//!    operations, subqueries side by side) is counted against [`MAX_NODES`].
+//!    operations, subqueries side by side) is counted against `MAX_NODES`.
 
 mod aggregate;
 mod change;

@@ -8,6 +8,7 @@
 //! an `Err` too (`StorageError::Corrupt`), never a panic. A bug of ours is an assertion.
 
 mod binding;
+mod copy;
 mod data;
 mod statement;
 mod storage;
@@ -17,6 +18,7 @@ use crate::sqlstate::SqlState;
 use std::fmt;
 
 pub use binding::BindingError;
+pub use copy::CopyError;
 pub use data::DataError;
 pub use statement::StatementError;
 pub use storage::StorageError;
@@ -56,6 +58,9 @@ pub enum ErrorKind {
     /// The names, types and clauses of a statement.
     #[error(transparent)]
     Binding(BindingError),
+    /// The options of COPY.
+    #[error(transparent)]
+    Copy(CopyError),
 }
 
 struct Inner {
@@ -87,6 +92,7 @@ impl Error {
             ErrorKind::Data(e) => e.sqlstate(),
             ErrorKind::Statement(e) => e.sqlstate(),
             ErrorKind::Binding(e) => e.sqlstate(),
+            ErrorKind::Copy(e) => e.sqlstate(),
         }
     }
 
@@ -95,7 +101,9 @@ impl Error {
         match &self.0.kind {
             ErrorKind::Storage(e) => e.retry(),
             ErrorKind::Transaction(e) => e.retry(),
-            ErrorKind::Data(_) | ErrorKind::Statement(_) | ErrorKind::Binding(_) => Retry::Never,
+            ErrorKind::Data(_) | ErrorKind::Statement(_) | ErrorKind::Binding(_) | ErrorKind::Copy(_) => {
+                Retry::Never
+            }
         }
     }
 
@@ -205,6 +213,12 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.0.kind)
+    }
+}
+
+impl From<CopyError> for Error {
+    fn from(e: CopyError) -> Self {
+        Self::new(ErrorKind::Copy(e))
     }
 }
 

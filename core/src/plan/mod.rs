@@ -4,7 +4,8 @@
 //! row of another plan, and makes a [`PhysicalPlan`](physical::PhysicalPlan) of the result, which the executor runs.
 //!
 //! 1. Plans are data: they hold no pages, locks or open tables, and may be kept and shared.
-//! 2. Columns of logical plans are ids that are given out once; those of physical plans are positions.
+//! 2. What a plan refers to, it names by ids; whoever runs it finds out whether that is still there.
+//! 3. Columns of logical plans are ids that are given out once; those of physical plans are positions.
 
 pub mod display;
 pub mod logical;

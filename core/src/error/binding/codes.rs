@@ -1,4 +1,4 @@
-//! The SQLSTATE of each error of binding.
+//! The SQLSTATE of each error of binding, and what their messages share.
 
 use super::BindingError;
 use crate::sqlstate::SqlState;
@@ -35,11 +35,7 @@ impl BindingError {
             | Self::EmptyRows
             | Self::RowOperator { .. }
             | Self::LockNotAllowed { .. }
-            | Self::SetOperationOrder
-            | Self::CopyOnlyCsv { .. }
-            | Self::CopyOneByte { .. }
-            | Self::CopyDelimiterInNull
-            | Self::CopyOnlyDirection { .. } => SqlState::FEATURE_NOT_SUPPORTED,
+            | Self::SetOperationOrder => SqlState::FEATURE_NOT_SUPPORTED,
             Self::UndefinedObject { .. }
             | Self::UndefinedType { .. }
             | Self::UndefinedCollation { .. }
@@ -72,8 +68,7 @@ impl BindingError {
             | Self::ConflictWithoutTarget
             | Self::TooManyColumnNames
             | Self::ConflictingNull { .. }
-            | Self::MultipleDefaults { .. }
-            | Self::CopyNotInFormat { .. } => SqlState::SYNTAX_ERROR,
+            | Self::MultipleDefaults { .. } => SqlState::SYNTAX_ERROR,
             Self::DuplicateUsing { .. } | Self::DuplicateColumn { .. } | Self::DuplicateKeyColumn { .. } => {
                 SqlState::DUPLICATE_COLUMN
             }
@@ -81,10 +76,7 @@ impl BindingError {
             | Self::PrecisionOutOfRange { .. }
             | Self::ScaleOutOfRange { .. }
             | Self::LengthTooSmall { .. }
-            | Self::LengthTooLarge { .. }
-            | Self::CopyNewline { .. }
-            | Self::CopyDelimiter { .. }
-            | Self::CopySameQuote => SqlState::INVALID_PARAMETER_VALUE,
+            | Self::LengthTooLarge { .. } => SqlState::INVALID_PARAMETER_VALUE,
             Self::NoCollation { .. }
             | Self::WrongType { .. }
             | Self::ColumnTypeMismatch { .. }
@@ -106,5 +98,13 @@ impl BindingError {
             Self::DuplicateConstraint { .. } => SqlState::DUPLICATE_OBJECT,
             Self::IndexOfConstraint { .. } => SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
         }
+    }
+}
+
+/// A column as PostgreSQL's messages show it: quoted alone, bare with its table.
+pub(super) fn shown(table: Option<&str>, name: &str) -> String {
+    match table {
+        Some(table) => format!("{table}.{name}"),
+        None => format!("\"{name}\""),
     }
 }

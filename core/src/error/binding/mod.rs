@@ -1,13 +1,15 @@
 //! Errors of names, types and clauses: what a statement of right syntax can still get wrong.
 //!
 //! The words are PostgreSQL's, so that a program, or a person, who knows them need not learn others. Each variant has
-//! its SQLSTATE in [`codes`].
+//! its SQLSTATE in `codes.rs`.
 //!
 //! 1. A variant carries what its message shows and what a program may ask for, never a finished sentence.
 //! 2. Positions are added by the binder, which knows where the name or clause stands.
 //! 3. None of these errors is worth trying again: the statement itself is wrong.
 
 mod codes;
+
+use codes::shown;
 
 /// What can be wrong with the meaning of a statement.
 #[derive(Debug, thiserror::Error)]
@@ -571,58 +573,4 @@ pub enum BindingError {
         /// The table.
         table: String,
     },
-    /// An option of CSV in another format.
-    #[error("COPY {option} available only in CSV mode")]
-    CopyOnlyCsv {
-        /// The option.
-        option: &'static str,
-    },
-    /// An option that the format does not have.
-    #[error("cannot specify {option} in {format} mode")]
-    CopyNotInFormat {
-        /// The option.
-        option: &'static str,
-        /// The format.
-        format: &'static str,
-    },
-    /// A character that is none, or too wide.
-    #[error("COPY {option} must be a single one-byte character")]
-    CopyOneByte {
-        /// The option.
-        option: &'static str,
-    },
-    /// An end of line inside lines.
-    #[error("COPY {option} cannot use newline or carriage return")]
-    CopyNewline {
-        /// The option.
-        option: &'static str,
-    },
-    /// A delimiter that data is made of.
-    #[error("COPY delimiter cannot be \"{delimiter}\"")]
-    CopyDelimiter {
-        /// The character.
-        delimiter: String,
-    },
-    /// One character with two meanings.
-    #[error("COPY delimiter and quote must be different")]
-    CopySameQuote,
-    /// One character with two meanings.
-    #[error("COPY delimiter must not appear in the NULL specification")]
-    CopyDelimiterInNull,
-    /// An option of the other direction.
-    #[error("COPY {option} only available using {direction}")]
-    CopyOnlyDirection {
-        /// The option.
-        option: &'static str,
-        /// The statement.
-        direction: &'static str,
-    },
-}
-
-/// A column as PostgreSQL's messages show it: quoted alone, bare with its table.
-fn shown(table: Option<&str>, name: &str) -> String {
-    match table {
-        Some(table) => format!("{table}.{name}"),
-        None => format!("\"{name}\""),
-    }
 }

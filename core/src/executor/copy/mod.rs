@@ -5,7 +5,7 @@
 //!   chunks --writer.rs--> bytes                                                   CopyWriter, the output of a query
 //! ```
 //! Nothing of a file is kept but the block at hand and the record that crosses its end. A record is at most
-//! [`MAX_RECORD`] bytes long.
+//! `MAX_RECORD` bytes long.
 
 mod fields;
 mod reader;

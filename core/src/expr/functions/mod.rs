@@ -1,6 +1,6 @@
 //! The functions and operators there are, one file per family, and their lookup by name.
 //!
-//! Each family has a table of [`Function`]s, made with [`function`], [`infix`] and [`prefix`] and refined with the
+//! Each family has a table of [`Function`]s, made with `function`, `infix` and `prefix` and refined with the
 //! methods of [`Function`] below: strict and immutable unless they say otherwise. A row of a table is a row of
 //! PostgreSQL's catalog, so that overloads resolve as they do there.
 //!

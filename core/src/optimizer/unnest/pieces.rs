@@ -1,9 +1,21 @@
 //! Small plans and expressions that pushing is made of.
 
-use super::push::Repr;
 use crate::expr::{CompareOp, Expr};
 use crate::plan::logical::{ColumnId, Computed, Filter, Join, JoinKind, LogicalPlan};
 use crate::types::{DataType, Value};
+use std::collections::BTreeMap;
+
+/// What takes the place of outer columns.
+pub(super) type Repr = BTreeMap<ColumnId, Representative>;
+
+/// What takes the place of an outer column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Representative {
+    /// The column.
+    pub(super) id: ColumnId,
+    /// It stands for `outer = id`, so that rows where it is NULL do not count.
+    pub(super) strict: bool,
+}
 
 pub(super) fn inner(left: LogicalPlan, right: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
     LogicalPlan::Join(Box::new(Join { kind: JoinKind::Inner, dependent: false, left, right, conditions }))

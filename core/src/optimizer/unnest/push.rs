@@ -5,7 +5,9 @@
 //! for outer values `v`. Representatives are keys wherever rows are grouped, and equal wherever plans are joined.
 
 use super::domain::Domain;
-use super::pieces::{filtered, inner, interchangeable, is_settled, passed, replace, substitute, zero};
+use super::pieces::{
+    Repr, Representative, filtered, inner, interchangeable, is_settled, passed, replace, substitute, zero,
+};
 use super::{equal, has_single, pass};
 use crate::error::{Result, StatementError};
 use crate::expr::{CompareOp, Expr, IsTest, Volatility};
@@ -19,18 +21,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Columns that are equal to an outer column in every row that counts.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Known(BTreeMap<ColumnId, Vec<ColumnId>>);
-
-/// What takes the place of outer columns.
-pub(super) type Repr = BTreeMap<ColumnId, Representative>;
-
-/// What takes the place of an outer column.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Representative {
-    /// The column.
-    pub(super) id: ColumnId,
-    /// It stands for `outer = id`, so that rows where it is NULL do not count.
-    pub(super) strict: bool,
-}
 
 /// One dependent join on its way down.
 pub(super) struct Correlation<'c> {

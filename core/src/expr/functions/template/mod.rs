@@ -1,7 +1,7 @@
 //! `to_char`, `to_date`, `to_timestamp` and `to_number`: values as text by a template, and back.
 //!
-//! A template of dates is a list of fields among other text: `YYYY-MM-DD HH24:MI`. [`datetime`] cuts it and writes
-//! it, [`reading`] reads by it. A template of numbers is a picture of digits: `FM999,990.00`; see [`number`].
+//! A template of dates is a list of fields among other text: `YYYY-MM-DD HH24:MI`. `datetime.rs` cuts it and writes
+//! it, `reading.rs` reads by it. A template of numbers is a picture of digits: `FM999,990.00`; see `number.rs`.
 //!
 //! 1. A template is cut once for all rows of a chunk where it is a constant.
 //! 2. Writing never fails on a value; reading fails with the words that PostgreSQL has for what it met.
