@@ -3,7 +3,7 @@
 //!
 //! - A handle is a box whose pointer the caller holds. Children share a reference count with `rustdb_db` and
 //!   `rustdb_conn`, which tells whether there are any.
-//! - Every function that can fail runs in [`boundary::enter`]: its result is a status, its error an object given
+//! - Every function that can fail runs in `boundary::enter`: its result is a status, its error an object given
 //!   through the last argument, and a panic `RUSTDB_INTERNAL`.
 //! - Nothing is global and nothing is kept per thread.
 

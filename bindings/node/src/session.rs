@@ -20,6 +20,14 @@ pub struct Session {
     worker: Worker,
 }
 
+/// JavaScript holds the session while an operation runs. If it goes all the same, its thread of JavaScript is being
+/// torn down, and nobody waits for the result.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.interrupt();
+    }
+}
+
 fn open_session(
     location: &str,
     settings: HashMap<String, String>,
