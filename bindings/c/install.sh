@@ -3,15 +3,13 @@
 #     bindings/c/install.sh PREFIX
 set -eu
 prefix=${1:?usage: install.sh PREFIX}
-here=$(cd "$(dirname "$0")" && pwd)
-root=$here/../..
-cd "$root"
+mkdir -p "$prefix/include" "$prefix/lib/pkgconfig"
+prefix=$(cd "$prefix" && pwd)
+cd "$(dirname "$0")/../.."
 cargo build --release --package rustdb-c
 version=$(cargo pkgid --package rustdb-c | sed 's/.*[#@]//')
 built=${CARGO_TARGET_DIR:-target}/release
 
-mkdir -p "$prefix/include" "$prefix/lib/pkgconfig"
-prefix=$(cd "$prefix" && pwd)
 install -m 644 include/rustdb.h "$prefix/include/rustdb.h"
 install -m 644 "$built/librustdb_c.a" "$prefix/lib/librustdb.a"
 if [ -f "$built/librustdb_c.dylib" ]; then

@@ -57,7 +57,7 @@ fn check(source: &str, name: &str) -> String {
         expect_success(command.current_dir(directory).env("LD_LIBRARY_PATH", &libraries))
     };
     let printed = at(Command::new(&program));
-    if Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success()) {
+    if is_installed("valgrind") {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
         valgrind.arg("--errors-for-leak-kinds=definite,indirect");
@@ -65,6 +65,29 @@ fn check(source: &str, name: &str) -> String {
         assert_eq!(at(valgrind), printed);
     }
     printed
+}
+
+fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn the_header_is_cpp_too() {
+    if is_installed("g++") {
+        let header = repository().join("include/rustdb.h");
+        let mut compile = Command::new("g++");
+        compile.args([
+            "-std=c++17",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pedantic",
+            "-fsyntax-only",
+            "-x",
+            "c++",
+        ]);
+        expect_success(compile.arg(header));
+    }
 }
 
 #[test]
