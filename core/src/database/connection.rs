@@ -4,6 +4,7 @@ use super::parameters::Params;
 use super::rows::Rows;
 use super::statement::Statement;
 use super::{Notice, TransactionState};
+use crate::catalog::TableEntry;
 use crate::error::{Result, StorageError};
 use crate::executor::copy::{ByteSink, ByteSource};
 use crate::parser::ast::{StatementKind, TransactionModes};
@@ -216,6 +217,14 @@ impl Connection {
     /// Stops the running statement from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         InterruptHandle(Arc::clone(&self.shared.cancel))
+    }
+
+    /// The tables of the database as this connection sees them, by name.
+    pub fn tables(&self) -> Vec<Arc<TableEntry>> {
+        let catalog = self.shared.session.lock().catalog();
+        let mut tables: Vec<_> = catalog.tables().cloned().collect();
+        tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+        tables
     }
 
     /// Notices and warnings since the last call.

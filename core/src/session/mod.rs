@@ -178,7 +178,7 @@ impl Session {
     }
 
     /// The catalog as the session sees it.
-    fn catalog(&mut self) -> Arc<Catalog> {
+    pub fn catalog(&mut self) -> Arc<Catalog> {
         self.changes.snapshot(&self.queries.catalog)
     }
 
