@@ -1,0 +1,258 @@
+"""PEP 249's rules, values both ways, errors, transactions and threads."""
+
+import datetime as dt
+import os
+import pickle
+import threading
+import uuid
+from decimal import Decimal
+
+import pytest
+
+import rustdb
+
+
+@pytest.fixture
+def con():
+    with rustdb.connect(":memory:") as con:
+        yield con
+
+
+def test_module_says_what_it_is():
+    assert (rustdb.apilevel, rustdb.threadsafety, rustdb.paramstyle) == ("2.0", 2, "qmark")
+    assert issubclass(rustdb.UniqueViolation, rustdb.IntegrityError)
+    assert issubclass(rustdb.IntegrityError, rustdb.DatabaseError)
+    assert issubclass(rustdb.InterfaceError, rustdb.Error)
+
+
+def test_rows_are_described_and_fetched(con):
+    cur = con.cursor()
+    assert cur.description is None and cur.rowcount == -1
+    cur.execute("select i, i::numeric(6,2), 'x' || i from generate_series(1, 5) as g(i)")
+    assert [column[0] for column in cur.description] == ["i", "i", "?column?"]
+    assert cur.description[0][1] == rustdb.NUMBER and cur.description[2][1] == rustdb.STRING
+    assert cur.description[1][4:6] == (6, 2)
+    assert cur.rowcount == 5
+    assert cur.fetchone() == (1, Decimal("1.00"), "x1")
+    assert cur.fetchmany() == [(2, Decimal("2.00"), "x2")]
+    assert cur.fetchmany(2) == [(3, Decimal("3.00"), "x3"), (4, Decimal("4.00"), "x4")]
+    assert list(cur) == [(5, Decimal("5.00"), "x5")]
+    assert cur.fetchone() is None and cur.fetchall() == []
+
+
+def test_long_results_survive_the_next_statement(con):
+    first = con.execute("select i from generate_series(1, 10000) as g(i)")
+    assert first.fetchone() == (1,)
+    assert con.execute("select 'between'").fetchone() == ("between",)
+    assert [row[0] for row in first] == list(range(2, 10001))
+
+
+@pytest.mark.parametrize(
+    ("value", "ty"),
+    [
+        (None, "int"),
+        (True, "boolean"),
+        (-32768, "smallint"),
+        (2**31 - 1, "int"),
+        (-(2**63), "bigint"),
+        (1.5, "float8"),
+        (float("inf"), "float8"),
+        (Decimal("123.4500"), "numeric"),
+        ("snow \u2603 '\"", "text"),
+        ("", "text"),
+        (b"\x00\xff", "bytea"),
+        (dt.date(1, 1, 1), "date"),
+        (dt.date(9999, 12, 31), "date"),
+        (dt.time(23, 59, 59, 999999), "time"),
+        (dt.datetime(2024, 2, 29, 12, 30, 0, 123456), "timestamp"),
+        (dt.datetime(1969, 12, 31, 23, 0, tzinfo=dt.timezone.utc), "timestamptz"),
+        (uuid.UUID(int=7), "uuid"),
+        (rustdb.Interval(14, 3, -5), "interval"),
+    ],
+)
+def test_values_come_back_as_they_went(con, value, ty):
+    assert con.execute(f"select $1::{ty}", [value]).fetchone() == (value,)
+    if value is not None:
+        # What the text does not say of a parameter, its value does.
+        assert con.execute("select ?", [value]).fetchone() == (value,)
+
+
+def test_other_values_are_converted_or_refused(con):
+    assert con.execute("select $1", [2**70]).fetchone() == (Decimal(2**70),)
+    assert con.execute("select $1", [dt.timedelta(days=1, seconds=2)]).fetchone() == (rustdb.Interval(0, 1, 2_000_000),)
+    east = dt.timezone(dt.timedelta(hours=2))
+    sent = dt.datetime(2020, 1, 1, 2, tzinfo=east)
+    assert con.execute("select $1", [sent]).fetchone() == (sent,)
+    with pytest.raises(rustdb.ProgrammingError, match="cannot adapt type 'object'"):
+        con.execute("select $1", [object()])
+
+
+def test_parameters_by_position_and_name(con):
+    assert con.execute("select ?::int - ?::int", (5, 3)).fetchone() == (2,)
+    assert con.execute("select $2::int - $1::int", (5, 3)).fetchone() == (-2,)
+    assert con.execute("select :a::int - $b::int", {"b": 3, "a": 5}).fetchone() == (2,)
+    with pytest.raises(rustdb.Error):
+        con.execute("select ?::int", [])
+    with pytest.raises(rustdb.ProgrammingError):
+        con.execute("select ?", "text")
+
+
+def test_counts_and_status(con):
+    con.execute("create table t (id int primary key, v text)")
+    cur = con.executemany("insert into t values (?, ?)", ((i, str(i)) for i in range(3000)))
+    assert cur.rowcount == 3000
+    assert con.execute("update t set v = 'x' where id < 10").rowcount == 10
+    cur = con.execute("delete from t where id >= 2990 returning id")
+    assert (cur.rowcount, cur.statusmessage, len(cur.fetchall())) == (10, "DELETE", 10)
+    with pytest.raises(rustdb.ProgrammingError):
+        con.execute("update t set v = 'y'").fetchall()
+
+
+def test_errors_tell_what_postgresql_tells(con):
+    con.execute("create table t (id int primary key, n int not null check (n > 0))")
+    con.commit()
+    for sql, cls, fields in [
+        ("selec 1", rustdb.SyntaxError, {"sqlstate": "42601", "position": 1}),
+        ("select * from nope", rustdb.UndefinedTable, {"sqlstate": "42P01", "position": 15}),
+        ("select 1/0", rustdb.DivisionByZero, {"sqlstate": "22012"}),
+        ("insert into t values (1, null)", rustdb.NotNullViolation, {"column_name": "n", "table_name": "t"}),
+        ("insert into t values (1, -1)", rustdb.CheckViolation, {"constraint_name": "t_n_check"}),
+        ("insert into t values (1, 1), (1, 1)", rustdb.UniqueViolation, {"constraint_name": "t_pkey"}),
+    ]:
+        with pytest.raises(cls) as caught:
+            con.execute(sql)
+        con.rollback()
+        for name, value in fields.items():
+            assert getattr(caught.value, name) == value, sql
+        copy = pickle.loads(pickle.dumps(caught.value))
+        assert type(copy) is cls and str(copy) == str(caught.value) and copy.sqlstate == caught.value.sqlstate
+
+
+def test_transactions_begin_by_themselves(tmp_path):
+    path = tmp_path / "t.db"
+    with rustdb.connect(path) as one, rustdb.connect(path) as two:
+        one.execute("create table t (id int)")
+        assert one.in_transaction
+        one.commit()
+        one.execute("insert into t values (1)")
+        assert two.execute("select count(*) from t").fetchone() == (0,)
+        two.commit()
+        one.rollback()
+        one.execute("insert into t values (2)")
+        one.commit()
+        assert two.execute("select id from t").fetchall() == [(2,)]
+    assert [name.name for name in tmp_path.iterdir()] == ["t.db"]
+    with pytest.raises(ZeroDivisionError), rustdb.connect(path) as con:
+        con.execute("insert into t values (3)")
+        raise ZeroDivisionError
+    with rustdb.connect(path, autocommit=True) as con:
+        assert con.execute("select id from t").fetchall() == [(2,)]
+
+
+def test_a_failed_transaction_hears_only_rollback(con):
+    con.execute("create table t (id int)")
+    con.commit()
+    con.execute("insert into t values (1)")
+    with pytest.raises(rustdb.DivisionByZero):
+        con.execute("select 1/0")
+    with pytest.raises(rustdb.InFailedSqlTransaction):
+        con.execute("select 1")
+    con.rollback()
+    assert con.execute("select count(*) from t").fetchone() == (0,)
+
+
+def test_blocks_nest(con):
+    con.autocommit = True
+    con.execute("create table t (id int)")
+    with con.transaction():
+        con.execute("insert into t values (1)")
+        with pytest.raises(ValueError), con.transaction():
+            con.execute("insert into t values (2)")
+            raise ValueError
+        with con.transaction():
+            con.execute("insert into t values (3)")
+    assert con.execute("select id from t order by id").fetchall() == [(1,), (3,)]
+    assert con.run(lambda c: c.execute("select count(*) from t").fetchone()) == (2,)
+
+
+def test_executemany_is_all_or_nothing(con):
+    con.autocommit = True
+    con.execute("create table t (id int primary key)")
+    with pytest.raises(rustdb.UniqueViolation):
+        con.executemany("insert into t values (?)", [(1,), (2,), (1,)])
+    assert con.execute("select count(*) from t").fetchone() == (0,)
+
+
+def test_threads_write_at_once(tmp_path):
+    path = str(tmp_path / "t.db")
+    with rustdb.connect(path, autocommit=True) as con:
+        con.execute("create table t (thread int, n int, primary key (thread, n))")
+
+        def work(number):
+            with rustdb.connect(path, autocommit=True) as mine:
+                for n in range(50):
+                    mine.execute("insert into t values (?, ?)", (number, n))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert con.execute("select count(*), count(distinct thread) from t").fetchone() == (200, 4)
+
+
+def test_statements_are_interrupted_from_another_thread(con):
+    con.autocommit = True
+    con.execute("create table t as select i from generate_series(1, 3000) as g(i)")
+    timer = threading.Timer(0.2, con.interrupt)
+    timer.start()
+    with pytest.raises(rustdb.QueryCanceled):
+        con.execute("select count(*) from t a, t b, t c where a.i + b.i <> c.i")
+    timer.join()
+    assert con.execute("select 1").fetchone() == (1,)
+
+
+def test_timeouts_and_settings(tmp_path):
+    path = tmp_path / "t.db"
+    with rustdb.connect(path, autocommit=True, timeout=0.1, options={"application_name": "me"}) as one:
+        assert one.execute("show application_name").fetchone() == ("me",)
+        assert one.execute("show lock_timeout").fetchone() == ("100ms",)
+        one.execute("create table t (id int primary key, v int)")
+        one.execute("insert into t values (1, 1)")
+        with rustdb.connect(path) as two:
+            two.execute("update t set v = 2")
+            with pytest.raises(rustdb.LockNotAvailable):
+                one.execute("update t set v = 3")
+    with pytest.raises(rustdb.ProgrammingError):
+        rustdb.connect(":memory:", isolation_level="none")
+    with pytest.raises(rustdb.NotSupportedError):
+        rustdb.connect(":memory:", isolation_level="serializable")
+
+
+def test_closed_things_are_refused(con):
+    cur = con.cursor()
+    cur.close()
+    with pytest.raises(rustdb.InterfaceError):
+        cur.execute("select 1")
+    con.close()
+    con.close()
+    with pytest.raises(rustdb.InterfaceError):
+        con.cursor()
+    with pytest.raises(rustdb.InterfaceError):
+        con.commit()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_may_not_use_the_connection(tmp_path):
+    con = rustdb.connect(tmp_path / "t.db", autocommit=True)
+    con.execute("create table t (id int)")
+    child = os.fork()
+    if child == 0:
+        try:
+            con.execute("select 1")
+        except rustdb.OperationalError as error:
+            os._exit(0 if error.sqlstate == "08003" else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    con.execute("insert into t values (1)")
+    con.close()
