@@ -3,3 +3,4 @@
 mod crash;
 mod error;
 mod sessions;
+mod sql;

@@ -36,7 +36,8 @@ impl Stage for Compactor {
                 Flow::More => self.next.push(chunk),
             };
         }
-        if self.pending.columns.is_empty() {
+        // Rows may have no columns and count all the same.
+        if self.pending.len == 0 {
             self.pending = Chunk::new(chunk.columns.iter().map(Vector::physical));
         }
         let taken = self.pending.append(chunk, 0);

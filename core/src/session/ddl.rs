@@ -195,11 +195,13 @@ impl Session {
         for (table, index) in dropped.objects {
             self.lock_table(table.oid, TableLockMode::AccessExclusive)?;
             let mut entry = (*self.known(&table)?).clone();
+            let storage = entry.storage;
             entry.indexes.retain(|other| other.oid != index);
             self.in_transaction(|session, tx| {
                 session.put_entry(tx, entry)?;
                 session.store.drop_at_commit(tx, index)
             })?;
+            self.dropped_indexes.push((storage, index));
         }
         Ok(Started::done(Arc::default(), "DROP INDEX", 0))
     }

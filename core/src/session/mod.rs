@@ -31,6 +31,7 @@ use crate::engine::{Queries, SharedEngine};
 use crate::error::{Error, Result, StatementError};
 use crate::executor::copy::ByteSource;
 use crate::executor::{Names, NodeStats, RowStream, StatementContext, execute};
+use crate::ids::ObjectId;
 use crate::parser::ast::{Parameters, Statement, StatementKind};
 use crate::plan::physical::PhysicalPlan;
 use crate::table::Store;
@@ -93,6 +94,8 @@ pub struct Session {
     block: Block,
     savepoints: Savepoints<Progress>,
     changes: CatalogChanges,
+    /// Indexes that the open transaction drops: the storage of the table, and the index.
+    dropped_indexes: Vec<(ObjectId, ObjectId)>,
     /// The session's part in transactions while none is open.
     party: Option<Participant>,
     cancel: Arc<Cancel>,
@@ -138,6 +141,7 @@ impl Session {
             block: Block::None,
             savepoints: Savepoints::default(),
             changes: CatalogChanges::default(),
+            dropped_indexes: Vec::new(),
             cancel: Arc::clone(&party.cancel),
             party: Some(party),
             environment: Arc::new(SessionEnvironment::new(&queries, Arc::clone(&settings))),
@@ -342,7 +346,7 @@ impl Session {
         }
     }
 
-    fn lock_table(&mut self, table: crate::ids::ObjectId, mode: TableLockMode) -> Result<()> {
+    fn lock_table(&mut self, table: ObjectId, mode: TableLockMode) -> Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
         let mut tx = open.tx.lock();
         let lock_timeout = self.settings.duration(Setting::LockTimeout);

@@ -5,7 +5,9 @@ use crate::catalog::{CatalogChanges, CatalogMark};
 use crate::config::{Setting, Value as SettingValue};
 use crate::error::{Error, Result, StatementError, StorageError, TransactionError};
 use crate::executor::SharedTransaction;
+use crate::ids::ObjectId;
 use crate::parser::ast::{AccessMode, IsolationLevel, Statement, StatementKind, TransactionModes};
+use crate::table::Store;
 use crate::transaction::{Isolation, LockMark, Mark, Participant, Transaction};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub(super) struct Progress {
     mark: Mark,
     locks: LockMark,
     catalog: CatalogMark,
+    dropped: usize,
     settings: usize,
 }
 
@@ -129,6 +132,7 @@ impl Session {
     /// Commits the open transaction; whatever comes of it, none is open afterwards.
     pub(super) fn commit_all(&mut self) -> Result<()> {
         let changes = std::mem::take(&mut self.changes);
+        let dropped = std::mem::take(&mut self.dropped_indexes);
         self.block = Block::None;
         self.savepoints.clear();
         let Some(tx) = self.take_transaction()? else { return Ok(()) };
@@ -138,6 +142,9 @@ impl Session {
             let (party, result) = tx.commit(wait, store);
             // After an unknown outcome the database is stopped: what is current counts no more.
             let committed = result.is_ok();
+            if committed {
+                retire(store, &dropped);
+            }
             ((party, result), committed)
         };
         let (party, result): (Participant, Result<_>) =
@@ -159,6 +166,7 @@ impl Session {
     /// Takes everything back and gives all locks up; the block stays as it is.
     fn give_up(&mut self) -> Result<()> {
         self.changes = CatalogChanges::default();
+        self.dropped_indexes.clear();
         self.savepoints.clear();
         self.restore_settings(0);
         let Some(tx) = self.take_transaction()? else { return Ok(()) };
@@ -192,11 +200,13 @@ impl Session {
         let open = self.open.as_ref()?;
         let mut tx = open.tx.lock();
         let (mark, locks) = (tx.mark(), tx.party().locker.mark());
-        Some(Progress { mark, locks, catalog: self.changes.mark(), settings: self.changed.len() })
+        let (dropped, settings) = (self.dropped_indexes.len(), self.changed.len());
+        Some(Progress { mark, locks, catalog: self.changes.mark(), dropped, settings })
     }
 
     fn go_back(&mut self, progress: Progress) -> Result<()> {
         self.changes.rollback_to(progress.catalog);
+        self.dropped_indexes.truncate(progress.dropped);
         self.restore_settings(progress.settings);
         let Some(open) = &self.open else { return Ok(()) };
         let mut tx = open.tx.lock();
@@ -433,6 +443,15 @@ impl Session {
 
     fn settings_changed(&mut self) {
         self.environment = Arc::new(self.environment.with_settings(Arc::clone(&self.settings)));
+    }
+}
+
+/// Indexes whose drop has committed enforce nothing any more.
+fn retire(store: &Store, dropped: &[(ObjectId, ObjectId)]) {
+    for &(storage, index) in dropped {
+        // A table that is gone as well has nothing to enforce.
+        let Ok(table) = store.table(storage) else { continue };
+        table.indexes().iter().filter(|other| other.def.object == index).for_each(|index| index.retire());
     }
 }
 

@@ -12,6 +12,7 @@ use crate::error::{Result, StorageError};
 use crate::ids::{ObjectId, RowId};
 use crate::pager::{Attempt, Restart};
 use crate::types::Scalar;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A column of an index.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +44,8 @@ pub struct Index {
     /// Its entries.
     pub tree: IndexTree,
     id_bytes: usize,
+    /// It was dropped and only waits for those who may still read it: keys need not be different any more.
+    retired: AtomicBool,
 }
 
 /// Why a row has no entry.
@@ -67,7 +70,17 @@ impl Index {
             RowKey::Hidden => 6,
             RowKey::Column(_) => 8,
         };
-        Self { def, tree, id_bytes }
+        Self { def, tree, id_bytes, retired: AtomicBool::new(false) }
+    }
+
+    /// Whether no two rows may have one key.
+    pub fn is_unique(&self) -> bool {
+        self.def.unique && !self.retired.load(Ordering::Acquire)
+    }
+
+    /// It was dropped: from now on it enforces nothing. Called when the drop has committed.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     /// Whether a change of these columns changes entries.

@@ -82,7 +82,7 @@ impl Table {
         null: bool,
         suspects: &mut Vec<Suspect>,
     ) -> Result<()> {
-        if !index.def.unique || null {
+        if !index.is_unique() || null {
             return index.add(store, entry);
         }
         let key = index.key_of(entry);
@@ -137,7 +137,7 @@ impl Table {
                 return Ok(Some(row));
             }
         }
-        for index in self.indexes().iter().filter(|index| index.def.unique && counts(index.def.object)) {
+        for index in self.indexes().iter().filter(|index| index.is_unique() && counts(index.def.object)) {
             // The id is not part of the key.
             let (entry, null) = self.entry_of(store, index, RowId(0), &values)?;
             if null {

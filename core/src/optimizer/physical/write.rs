@@ -3,6 +3,7 @@
 use super::{Builder, Built, place, place_all, position};
 use crate::error::Result;
 use crate::expr::Expr;
+use crate::ids::ObjectId;
 use crate::plan::logical::{Check, ColumnId, Delete, Insert, Lock, Update};
 use crate::plan::physical::{self, PhysicalNode, TableName};
 use std::sync::Arc;
@@ -15,6 +16,11 @@ fn own_name(table: &crate::catalog::TableEntry) -> TableName {
     table_name(table, &table.name.as_str().into())
 }
 
+/// An index as the writer of rows knows it: a primary key that is the row id is the table's own storage.
+fn arbiter(table: &crate::catalog::TableEntry, index: ObjectId) -> ObjectId {
+    if super::scan::trees(table).any(|tree| tree.oid == index) { index } else { table.storage }
+}
+
 fn checks(checks: &[Check], row: &[ColumnId]) -> Vec<Check> {
     let check = |check: &Check| Check { name: check.name.clone(), condition: place(&check.condition, row) };
     checks.iter().map(check).collect()
@@ -25,7 +31,7 @@ impl Builder<'_> {
         let source = self.build(&node.source)?;
         let values = node.values.iter().map(|&id| position(&source.ids, id)).collect();
         let on_conflict = node.on_conflict.as_ref().map(|conflict| physical::OnConflict {
-            arbiters: conflict.arbiters.clone(),
+            arbiters: conflict.arbiters.iter().map(|&index| arbiter(&node.table, index)).collect(),
             update: conflict.update.as_ref().map(|update| {
                 let row: Vec<ColumnId> = update.existing.iter().chain(&source.ids).copied().collect();
                 let assign = |(column, value): &(u16, Expr)| (*column, place(value, &row));
