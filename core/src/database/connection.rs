@@ -7,7 +7,7 @@ use super::{Notice, TransactionState};
 use crate::catalog::TableEntry;
 use crate::error::{Result, StorageError};
 use crate::executor::copy::{ByteSink, ByteSource};
-use crate::parser::ast::{StatementKind, TransactionModes};
+use crate::parser::ast::{Begin, StatementKind, TransactionModes};
 use crate::parser::statements;
 use crate::session::{Prepared, Session};
 use crate::transaction::Cancel;
@@ -80,11 +80,12 @@ impl Connection {
         let mut session = self.shared.session.lock();
         let plain = session.prepare(sql, &[]);
         let values = parameters.values(plain.as_deref().ok());
-        let values = match values {
-            Ok(values) => values,
-            Err(error) => return Err(plain.err().unwrap_or(error)),
+        let prepared = match &values {
+            Ok(values) => session.prepare_for(sql, plain, values),
+            Err(_) => plain,
         };
-        let prepared = session.prepare_for(sql, plain, &values)?;
+        let prepared = session.settle(prepared)?;
+        let values = values?;
         self.start(&mut session, &prepared, &values)
     }
 
@@ -117,7 +118,10 @@ impl Connection {
     /// # Errors
     /// Those of its syntax, names and types; 42601 if there are several.
     pub fn prepare(&self, sql: &str) -> Result<Statement> {
-        let prepared = self.shared.session.lock().prepare(sql, &[])?;
+        let mut session = self.shared.session.lock();
+        let prepared = session.prepare(sql, &[]);
+        let prepared = session.settle(prepared)?;
+        drop(session);
         Ok(Statement::new(self.clone(), prepared))
     }
 
@@ -151,7 +155,8 @@ impl Connection {
                 if several {
                     session.begin_script();
                 }
-                let prepared = session.prepare_parsed(item.statement?)?;
+                let statement = session.settle(item.statement)?;
+                let prepared = session.prepare_parsed(statement)?;
                 self.run(&mut session, &prepared, ())?
             };
             visit(rows)?;
@@ -165,7 +170,8 @@ impl Connection {
     /// Those of the statement, its data and of reading.
     pub fn copy_in(&self, sql: &str, data: impl Read + Send + 'static) -> Result<u64> {
         let mut session = self.shared.session.lock();
-        let prepared = session.prepare(sql, &[])?;
+        let prepared = session.prepare(sql, &[]);
+        let prepared = session.settle(prepared)?;
         let started = session.run_with_input(&prepared, Box::new(ReaderSource(data)))?;
         Ok(started.affected)
     }
@@ -176,7 +182,8 @@ impl Connection {
     /// Those of the statement and of writing.
     pub fn copy_out(&self, sql: &str, data: &mut dyn Write) -> Result<u64> {
         let mut session = self.shared.session.lock();
-        let prepared = session.prepare(sql, &[])?;
+        let prepared = session.prepare(sql, &[]);
+        let prepared = session.settle(prepared)?;
         let started = session.run_with_output(&prepared, &mut WriterSink(data))?;
         Ok(started.affected)
     }
@@ -186,7 +193,7 @@ impl Connection {
     /// # Errors
     /// Those of BEGIN.
     pub fn begin(&self) -> Result<()> {
-        self.shared.session.lock().begin(TransactionModes::default())
+        self.control(StatementKind::Begin(Begin { modes: TransactionModes::default(), start: false }))
     }
 
     /// Commits the open block and waits until that is durable, unless `synchronous_commit` is off.

@@ -51,9 +51,16 @@ impl Rows {
         self.command
     }
 
-    /// Rows inserted, changed or removed, or copied; of a query `None`, since they are counted as they are read.
+    /// Rows inserted, changed or removed, copied, or put into a new table; of a query `None`, since they are counted as
+    /// they are read.
     pub fn affected(&self) -> Option<u64> {
-        matches!(self.command, "INSERT" | "UPDATE" | "DELETE" | "COPY").then_some(self.affected)
+        let counts = match self.command {
+            "INSERT" | "UPDATE" | "DELETE" | "COPY" => true,
+            // CREATE TABLE AS: a query without columns still has rows to read.
+            "SELECT" => self.columns.is_empty() && self.complete && self.chunks.is_empty(),
+            _ => false,
+        };
+        counts.then_some(self.affected)
     }
 
     /// How many rows the result had when the statement returned, if all of it was there by then.

@@ -9,6 +9,7 @@ use crate::ids::ObjectId;
 use crate::plan::physical::{Insert, PhysicalNode, PhysicalPlan, TableName};
 use crate::table::{ColumnDef, IndexColumn, IndexDef, RowKey, Table, TableDef};
 use crate::transaction::{TableLockMode, Transaction};
+use crate::types::Value;
 use std::sync::Arc;
 
 /// The definition of a table's storage.
@@ -108,7 +109,11 @@ impl Session {
         Ok(Started::done(Arc::default(), "CREATE TABLE", 0))
     }
 
-    pub(super) fn create_table_as(&mut self, create: CreateTableAs) -> Result<Started> {
+    pub(super) fn create_table_as(
+        &mut self,
+        create: CreateTableAs,
+        parameters: Vec<Value>,
+    ) -> Result<Started> {
         self.check_writable("CREATE TABLE AS")?;
         if create.table.exists {
             self.notice("42P07", format!("relation \"{}\" already exists, skipping", create.table.name));
@@ -136,7 +141,7 @@ impl Session {
         };
         let node = PhysicalNode::Insert(Box::new(insert));
         let plan = Arc::new(PhysicalPlan { node, columns: Vec::new(), rows });
-        let mut stream = self.start(&plan, Vec::new(), false)?;
+        let mut stream = self.start(&plan, parameters, false)?;
         while stream.next()?.is_some() {}
         Ok(Started::done(Arc::default(), "SELECT", stream.affected_rows()))
     }

@@ -32,10 +32,10 @@ use crate::error::{Error, Result, StatementError};
 use crate::executor::copy::ByteSource;
 use crate::executor::{Names, NodeStats, RowStream, StatementContext, execute};
 use crate::ids::ObjectId;
-use crate::parser::ast::{Parameters, Statement, StatementKind};
+use crate::parser::ast::{Parameters, Statement, StatementKind, TransactionModes};
 use crate::plan::physical::PhysicalPlan;
 use crate::table::Store;
-use crate::transaction::{Cancel, Participant, Patience, Savepoints, TableLockMode};
+use crate::transaction::{Cancel, Isolation, Participant, Patience, Savepoints, TableLockMode};
 use crate::types::{CastContext, DataType, TimeContext, Value};
 use environment::SessionEnvironment;
 use lru::LruCache;
@@ -92,6 +92,8 @@ pub struct Session {
     prepared: HashMap<String, Arc<Prepared>>,
     open: Option<Open>,
     block: Block,
+    /// What kind of transaction the failed block was, whose transaction is gone.
+    failed: TransactionModes,
     savepoints: Savepoints<Progress>,
     changes: CatalogChanges,
     /// Indexes that the open transaction drops: the storage of the table, and the index.
@@ -139,6 +141,7 @@ impl Session {
             prepared: HashMap::new(),
             open: None,
             block: Block::None,
+            failed: TransactionModes::default(),
             savepoints: Savepoints::default(),
             changes: CatalogChanges::default(),
             dropped_indexes: Vec::new(),
@@ -251,8 +254,9 @@ impl Session {
     /// Those of binding and planning.
     pub fn prepare_parsed(&mut self, statement: Statement) -> Result<Arc<Prepared>> {
         self.detach_portal();
-        self.check_block(&statement.kind)?;
-        self.prepare_statement(statement, &[])
+        let prepared =
+            self.check_block(&statement.kind).and_then(|()| self.prepare_statement(statement, &[]));
+        self.settle(prepared)
     }
 
     /// Runs BEGIN, COMMIT or their like.
@@ -292,22 +296,29 @@ impl Session {
             Kind::Control => self.control(&prepared.statement),
             Kind::Query(_) | Kind::Utility => self.run_in_transaction(prepared, parameters),
         };
-        if let Err(error) = &started
-            && !matches!(
-                error.kind(),
-                crate::error::ErrorKind::Transaction(crate::error::TransactionError::InFailedTransaction)
-            )
-        {
+        if started.is_err() {
             self.fail_block();
         }
         started
+    }
+
+    /// Passes on what preparing a statement came to; an error leaves the block failed, as one of running does.
+    ///
+    /// # Errors
+    /// That of `result`.
+    pub fn settle<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.is_err() && self.block != Block::None {
+            self.detach_portal();
+            self.fail_block();
+        }
+        result
     }
 
     /// Runs a statement that is part of a transaction: the open one, or one of its own.
     fn run_in_transaction(&mut self, prepared: &Arc<Prepared>, parameters: &[Value]) -> Result<Started> {
         let implicit = self.open.is_none();
         if implicit {
-            let reads = prepared.query().is_some_and(|query| !query.plan.writes());
+            let reads = prepared.query().is_some_and(|query| query.writes.is_none());
             self.open_transaction(reads);
         }
         let result = self.locked(prepared).and_then(|prepared| match &prepared.kind {
@@ -406,6 +417,9 @@ impl Session {
         if let Some(open) = &mut self.open {
             let mut tx = open.tx.lock();
             tx.party().lock_timeout = self.settings.duration(Setting::LockTimeout);
+            if std::mem::take(&mut open.fresh) && tx.isolation() == Isolation::RepeatableRead {
+                tx.renew_snapshot();
+            }
             tx.start_statement();
         }
     }

@@ -81,15 +81,14 @@ impl Session {
         implicit: bool,
     ) -> Result<Started> {
         let command = query.command();
-        let writes = query.plan.writes();
-        if query.changes() {
-            self.check_writable(command)?;
+        if let Some(what) = query.writes {
+            self.check_writable(what)?;
         }
         let mut stream = self.start(&query.plan, parameters, false)?;
         let mut chunks = VecDeque::new();
         let mut ended = false;
         // What a change returns is complete before its transaction ends.
-        while chunks.len() < 2 || writes {
+        while chunks.len() < 2 || query.writes.is_some() {
             match stream.next()? {
                 Some(chunk) => chunks.push_back(chunk),
                 None => {
@@ -107,9 +106,6 @@ impl Session {
             let rest = Arc::new(Rest::default());
             started.rest = Some((self.portals, Arc::clone(&rest)));
             self.portal = Some(Portal { number: self.portals, stream, implicit, rest });
-        }
-        if let Some(open) = &mut self.open {
-            open.fresh = false;
         }
         Ok(started)
     }

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::ids::ObjectId;
 use crate::optimizer::{TableSizes, optimize};
 use crate::parser::ast::{Parameters, Statement, StatementKind};
-use crate::plan::logical::LogicalPlan;
-use crate::plan::physical::PhysicalPlan;
+use crate::plan::logical::{LogicalPlan, RowLock};
+use crate::plan::physical::{PhysicalNode, PhysicalPlan};
 use crate::table::Store;
 use crate::transaction::TableLockMode;
 use crate::types::DataType;
@@ -66,9 +66,21 @@ pub(super) enum Kind {
 pub(super) struct Query {
     pub(super) plan: Arc<PhysicalPlan>,
     command: Command,
+    /// What a read-only transaction calls it when it refuses it; `None` if it only reads.
+    pub(super) writes: Option<&'static str>,
 }
 
 impl Query {
+    fn new(plan: PhysicalPlan, command: Command) -> Self {
+        let writes = match command {
+            Command::Insert => Some("INSERT"),
+            Command::Update => Some("UPDATE"),
+            Command::Delete => Some("DELETE"),
+            Command::Select => written(&plan),
+        };
+        Self { plan: Arc::new(plan), command, writes }
+    }
+
     /// The word of the command tag.
     pub(super) fn command(&self) -> &'static str {
         match self.command {
@@ -144,6 +156,22 @@ impl Prepared {
     }
 }
 
+/// What a plan does besides reading.
+fn written(plan: &PhysicalPlan) -> Option<&'static str> {
+    match &plan.node {
+        PhysicalNode::Insert(_) => Some("INSERT"),
+        PhysicalNode::Update(_) => Some("UPDATE"),
+        PhysicalNode::Delete(_) => Some("DELETE"),
+        PhysicalNode::Lock { targets, .. } => Some(match targets.first().map(|target| target.strength) {
+            Some(RowLock::NoKeyUpdate) => "SELECT FOR NO KEY UPDATE",
+            Some(RowLock::Share) => "SELECT FOR SHARE",
+            Some(RowLock::KeyShare) => "SELECT FOR KEY SHARE",
+            Some(RowLock::Update) | None => "SELECT FOR UPDATE",
+        }),
+        _ => plan.inputs().into_iter().find_map(written),
+    }
+}
+
 /// The sizes of tables in storage.
 pub(super) struct StoredSizes<'a>(pub(super) &'a Store);
 
@@ -209,10 +237,10 @@ impl Session {
                 tables_of(&query.plan, &mut prepared.tables);
                 prepared.columns = columns_of(&query);
                 let command = query.command;
-                let plan = Arc::new(self.plan(*query)?);
+                let plan = self.plan(*query)?;
                 let sizes = StoredSizes(&self.store);
                 prepared.sizes = prepared.tables.iter().map(|(table, _)| sizes.rows(table.storage)).collect();
-                prepared.kind = Kind::Query(Query { plan, command });
+                prepared.kind = Kind::Query(Query::new(plan, command));
             }
             other => prepared.columns = self.utility_columns(&other),
         }

@@ -43,7 +43,7 @@ pub(super) struct Open {
     pub(super) started: i64,
     pub(super) read_only: bool,
     pub(super) level: IsolationLevel,
-    /// No statement has run in it.
+    /// No statement that needs a snapshot has run in it.
     pub(super) fresh: bool,
 }
 
@@ -188,7 +188,10 @@ impl Session {
         // What cannot be taken back has stopped the database, which the next statement is told.
         match self.last_savepoint() {
             Some(progress) => self.go_back(progress).ok(),
-            None => self.give_up().ok(),
+            None => {
+                self.failed = self.modes();
+                self.give_up().ok()
+            }
         };
     }
 
@@ -224,7 +227,7 @@ impl Session {
             StatementKind::Commit { chain } => self.commit(*chain).map(done),
             StatementKind::Rollback { chain } => {
                 let modes = self.modes();
-                if self.block == Block::None {
+                if matches!(self.block, Block::None | Block::Script) {
                     self.no_transaction(*chain, "ROLLBACK AND CHAIN")?;
                 }
                 self.rollback_all()?;
@@ -261,11 +264,8 @@ impl Session {
         }
     }
 
-    /// Opens a block.
-    ///
-    /// # Errors
-    /// 0A000 for SERIALIZABLE.
-    pub fn begin(&mut self, modes: TransactionModes) -> Result<()> {
+    /// Opens a block; 0A000 for SERIALIZABLE.
+    fn begin(&mut self, modes: TransactionModes) -> Result<()> {
         refuse_serializable(modes.isolation)?;
         match self.block {
             Block::None | Block::Script => {
@@ -282,13 +282,10 @@ impl Session {
     }
 
     /// Ends the block; of a failed one everything is taken back. Returns the command that it came to.
-    ///
-    /// # Errors
-    /// Those of committing.
-    pub fn commit(&mut self, chain: bool) -> Result<&'static str> {
+    fn commit(&mut self, chain: bool) -> Result<&'static str> {
         let modes = self.modes();
         let failed = self.block == Block::Failed;
-        if self.block == Block::None {
+        if matches!(self.block, Block::None | Block::Script) {
             self.no_transaction(chain, "COMMIT AND CHAIN")?;
         }
         if failed {
@@ -309,7 +306,10 @@ impl Session {
     }
 
     fn modes(&self) -> TransactionModes {
-        let Some(open) = &self.open else { return TransactionModes::default() };
+        let Some(open) = &self.open else {
+            let failed = self.block == Block::Failed;
+            return if failed { self.failed } else { TransactionModes::default() };
+        };
         let access = if open.read_only { AccessMode::ReadOnly } else { AccessMode::ReadWrite };
         TransactionModes { isolation: Some(open.level), access: Some(access), deferrable: None }
     }
@@ -335,7 +335,7 @@ impl Session {
             return Ok(());
         };
         if modes.isolation.is_some_and(|level| level != open.level) {
-            if !open.fresh {
+            if !open.fresh || !self.savepoints.is_empty() {
                 return Err(TransactionError::LateModes { what: "SET TRANSACTION ISOLATION LEVEL" }.into());
             }
             let (level, read_only) = (modes.isolation, open.read_only);

@@ -75,7 +75,7 @@ impl Session {
     ) -> Result<Started> {
         let catalog = self.catalog();
         let bound = bind(&catalog, &prepared.statement, &prepared.parameters)?;
-        let started = match bound.statement {
+        match bound.statement {
             BoundStatement::Session(kind) => self.run_session(*kind, implicit),
             BoundStatement::Explain { options, statement } => {
                 let parameters = self.parameter_values(prepared, parameters)?;
@@ -88,19 +88,16 @@ impl Session {
             }
             other => {
                 self.begin_statement();
-                self.run_definition(other)
+                let parameters = self.parameter_values(prepared, parameters)?;
+                self.run_definition(other, parameters)
             }
-        };
-        if let Some(open) = &mut self.open {
-            open.fresh = false;
         }
-        started
     }
 
-    fn run_definition(&mut self, bound: BoundStatement) -> Result<Started> {
+    fn run_definition(&mut self, bound: BoundStatement, parameters: Vec<Value>) -> Result<Started> {
         match bound {
             BoundStatement::CreateTable(create) => self.create_table(*create),
-            BoundStatement::CreateTableAs(create) => self.create_table_as(*create),
+            BoundStatement::CreateTableAs(create) => self.create_table_as(*create, parameters),
             BoundStatement::CreateIndex(create) => self.create_index(*create),
             BoundStatement::DropTables(dropped) => self.drop_tables(dropped),
             BoundStatement::DropIndexes(dropped) => self.drop_indexes(dropped),

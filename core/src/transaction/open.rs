@@ -245,6 +245,12 @@ impl Transaction {
         }
     }
 
+    /// Sees every commit so far, as if it had begun now: a block's snapshot is that of its first statement, not of
+    /// BEGIN.
+    pub fn renew_snapshot(&mut self) {
+        self.snapshot = self.party.snapshots.acquire(self.reads);
+    }
+
     /// Starts a statement: its changes are seen by the next one. In READ COMMITTED it gets its own snapshot.
     pub fn start_statement(&mut self) -> Mark {
         if self.isolation == Isolation::ReadCommitted {
