@@ -106,6 +106,12 @@ impl<'a> Versions<'a> {
         self.older_has(store, index, entry, None)
     }
 
+    /// Whether the row will, or may again, have this entry: its newest version that has committed does, or one that
+    /// has not.
+    pub(super) fn may_keep(&self, store: &Store, index: &Index, entry: &[u8]) -> Attempt<bool> {
+        self.search(store, index, entry, None, |state| matches!(state, StampState::Committed(_)))
+    }
+
     /// The same of the versions before `newest_excluded` was made (all of them if None).
     pub(super) fn older_has(
         &self,
@@ -113,6 +119,21 @@ impl<'a> Versions<'a> {
         index: &Index,
         entry: &[u8],
         newest_excluded: Option<&Arc<UndoRecord>>,
+    ) -> Attempt<bool> {
+        // What was before a change that every snapshot sees nobody reads again, and its long values may be gone.
+        let horizon = store.transactions().snapshots().last_horizon();
+        let ends = |state| matches!(state, StampState::Committed(ts) if ts <= horizon);
+        self.search(store, index, entry, newest_excluded, ends)
+    }
+
+    /// Looks for the entry from the newest version on, up to the first whose making `ends` the search.
+    fn search(
+        &self,
+        store: &Store,
+        index: &Index,
+        entry: &[u8],
+        newest_excluded: Option<&Arc<UndoRecord>>,
+        ends: impl Fn(StampState) -> bool,
     ) -> Attempt<bool> {
         let mut image = Image::current(self.view, self.slot);
         let mut counts = newest_excluded.is_none();
@@ -127,10 +148,7 @@ impl<'a> Versions<'a> {
                 }
             }
             let Some(record) = next else { return Ok(false) };
-            // What was before a change that every snapshot sees nobody reads again, and its long values may be gone.
-            let seen = record.stamp.resolve(store.transactions().statuses());
-            if matches!(seen, StampState::Committed(ts) if ts <= store.transactions().snapshots().last_horizon())
-            {
+            if ends(record.stamp.resolve(store.transactions().statuses())) {
                 return Ok(false);
             }
             counts |= newest_excluded.is_some_and(|excluded| Arc::ptr_eq(excluded, &record));

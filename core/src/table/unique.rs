@@ -206,7 +206,7 @@ impl Table {
         if let Some(writer) = versions.and_then(|v| v.writer(row, tx.id(), store.transactions().statuses())) {
             // Only a version with this key can make the wait worth while.
             let chain = Versions::new(self, &view, slot, versions.and_then(|v| v.newest(row)).cloned());
-            return Ok(if chain.any_has(store, index, entry)? { Probe::Busy(writer) } else { Probe::Dead });
+            return Ok(if chain.may_keep(store, index, entry)? { Probe::Busy(writer) } else { Probe::Dead });
         }
         if !view.is_alive(slot) {
             return Ok(Probe::Dead);
