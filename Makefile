@@ -44,13 +44,13 @@ test-doc:
 # Python's tools live in the project's own environment.
 .venv/bin/python:
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' 'pytest>=8'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2' 'pytest>=8' 'tpchgen-cli>=4,<5'
 
 python-dev: .venv/bin/python
 	cd python && VIRTUAL_ENV=$(CURDIR)/.venv PATH=$(CURDIR)/.venv/bin:$$PATH maturin develop --quiet $(MATURIN_FLAGS)
 
 test-python: python-dev
-	.venv/bin/python -m pytest -q python/tests
+	.venv/bin/python -m pytest -q python/tests tests/tpch
 
 node/node_modules: node/package-lock.json
 	npm --prefix node ci --no-audit --no-fund
