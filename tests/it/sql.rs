@@ -1,6 +1,7 @@
 //! Files of statements with PostgreSQL's answers, `tests/slt/*.slt`, run in memory and on disk, before and after a
 //! database is opened again, with the smallest pool and with many pages and all threads.
 
+use rustdb::vfs::{OsVfs, Vfs};
 use rustdb::{Database, OpenOptions};
 use sqllogictest::{DBOutput, DefaultColumnType, Record, Runner};
 use std::path::{Path, PathBuf};
@@ -54,9 +55,10 @@ impl sqllogictest::DB for Session {
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("slt");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("the folder of the files")
-        .map(|entry| entry.expect("an entry").path())
+    let names = OsVfs.list(&folder).expect("the folder of the files");
+    let mut files: Vec<PathBuf> = names
+        .into_iter()
+        .map(|name| folder.join(name))
         .filter(|path| path.extension().is_some_and(|ending| ending == "slt"))
         .collect();
     files.sort();
@@ -114,7 +116,7 @@ fn answers_are_postgresqls_with_few_frames_and_one_thread() {
 #[test]
 fn answers_are_postgresqls_on_disk_and_after_opening_again() {
     let folder = std::env::temp_dir().join(format!("rustdb-sql-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    OsVfs.create_dir(&folder).expect("a folder");
     let options = options(None, None);
     let open = |topic: &str| {
         let path = folder.join(format!("{topic}.db"));
@@ -134,5 +136,8 @@ fn answers_are_postgresqls_on_disk_and_after_opening_again() {
         database
     };
     check("on disk", open);
-    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    for name in OsVfs.list(&folder).expect("its files") {
+        OsVfs.remove(&folder.join(name)).expect("a file goes");
+    }
+    OsVfs.remove_dir(&folder).expect("the folder goes");
 }

@@ -83,6 +83,11 @@ impl<'a> Estimator<'a> {
         self.sizes.rows(table.storage).max(1.0)
     }
 
+    /// Whether rows may be looked for in an index.
+    pub(super) fn may_use(&self, index: crate::ids::ObjectId) -> bool {
+        self.sizes.may_use(index)
+    }
+
     fn origin(&self, mut id: ColumnId) -> Option<(&TableEntry, u16)> {
         while let Some(&of) = self.passed.get(&id) {
             id = of;

@@ -28,6 +28,9 @@ use crate::plan::physical::PhysicalPlan;
 pub trait TableSizes {
     /// Rows of a table in storage, about.
     fn rows(&self, storage: ObjectId) -> f64;
+
+    /// Whether an index has entries for all rows that will be read.
+    fn may_use(&self, index: ObjectId) -> bool;
 }
 
 /// The plan that answers a query. Its columns are the query's output, in order; a change without RETURNING has none.

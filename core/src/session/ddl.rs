@@ -153,7 +153,8 @@ impl Session {
             self.notice("42P07", format!("relation \"{}\" already exists, skipping", create.index.name));
             return Ok(done);
         }
-        self.lock_table(create.table.oid, TableLockMode::Share)?;
+        // Two at a time would each know the table without the other's index.
+        self.lock_table(create.table.oid, TableLockMode::ShareRowExclusive)?;
         // Whoever was waited for may have changed the table.
         let mut entry = (*self.known(&create.table)?).clone();
         let index = create.index.into_entry(self.store.allocate_object());

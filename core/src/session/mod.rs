@@ -345,7 +345,8 @@ impl Session {
         let mut prepared = Arc::clone(prepared);
         loop {
             let catalog = self.catalog();
-            if !prepared.is_current(&catalog) || self.has_outgrown(&prepared) {
+            let old = self.known_catalog().is_some_and(|known| known.version() != catalog.version());
+            if old || !prepared.is_current(&catalog) || self.has_outgrown(&prepared) {
                 prepared = self.prepare_statement(prepared.statement.clone(), &prepared.parameters)?;
             }
             for (table, mode) in &prepared.tables {
@@ -355,6 +356,11 @@ impl Session {
                 return Ok(prepared);
             }
         }
+    }
+
+    /// The catalog as it was when the snapshot of the whole transaction was taken, if it has one.
+    fn known_catalog(&self) -> Option<&Arc<Catalog>> {
+        self.open.as_ref()?.known.as_ref()
     }
 
     fn lock_table(&mut self, table: ObjectId, mode: TableLockMode) -> Result<()> {
@@ -418,6 +424,8 @@ impl Session {
             let mut tx = open.tx.lock();
             tx.party().lock_timeout = self.settings.duration(Setting::LockTimeout);
             if std::mem::take(&mut open.fresh) && tx.isolation() == Isolation::RepeatableRead {
+                // The catalog first: an index that it has is then older than the snapshot.
+                open.known = Some(self.queries.catalog.current());
                 tx.renew_snapshot();
             }
             tx.start_statement();

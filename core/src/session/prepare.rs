@@ -173,13 +173,21 @@ fn written(plan: &PhysicalPlan) -> Option<&'static str> {
 }
 
 /// The sizes of tables in storage.
-pub(super) struct StoredSizes<'a>(pub(super) &'a Store);
+pub(super) struct StoredSizes<'a> {
+    store: &'a Store,
+    /// What the transaction's snapshot knows.
+    known: Option<&'a Catalog>,
+}
 
 impl TableSizes for StoredSizes<'_> {
     fn rows(&self, storage: ObjectId) -> f64 {
-        let size = self.0.table(storage).and_then(|table| table.estimate_size(self.0));
+        let size = self.store.table(storage).and_then(|table| table.estimate_size(self.store));
         // An estimate may be wrong; whoever reads the table meets the error.
         size.map_or(1000.0, |(_, rows)| rows)
+    }
+
+    fn may_use(&self, index: ObjectId) -> bool {
+        self.known.is_none_or(|known| known.index_by_id(index).is_some())
     }
 }
 
@@ -238,7 +246,7 @@ impl Session {
                 prepared.columns = columns_of(&query);
                 let command = query.command;
                 let plan = self.plan(*query)?;
-                let sizes = StoredSizes(&self.store);
+                let sizes = self.sizes();
                 prepared.sizes = prepared.tables.iter().map(|(table, _)| sizes.rows(table.storage)).collect();
                 prepared.kind = Kind::Query(Query::new(plan, command));
             }
@@ -247,9 +255,13 @@ impl Session {
         Ok(Arc::new(prepared))
     }
 
+    fn sizes(&self) -> StoredSizes<'_> {
+        StoredSizes { store: &self.store, known: self.known_catalog().map(|known| &**known) }
+    }
+
     /// The plan of a bound query.
     pub(super) fn plan(&self, query: BoundQuery) -> Result<PhysicalPlan> {
-        optimize(query, &StoredSizes(&self.store))
+        optimize(query, &self.sizes())
     }
 
     /// Whether the tables have grown so much since a statement was planned that another plan may be better.
@@ -258,7 +270,7 @@ impl Session {
         if !runs.is_power_of_two() || prepared.sizes.is_empty() {
             return false;
         }
-        let sizes = StoredSizes(&self.store);
+        let sizes = self.sizes();
         prepared.tables.iter().zip(&prepared.sizes).any(|((table, _), &then)| {
             let now = sizes.rows(table.storage);
             now > FEW_ROWS && now > then.max(1.0) * OUTGROWN

@@ -1,7 +1,7 @@
 //! Transaction blocks: begin, commit, rollback, savepoints, and what a failed statement leaves.
 
 use super::{Session, Started, environment};
-use crate::catalog::{CatalogChanges, CatalogMark};
+use crate::catalog::{Catalog, CatalogChanges, CatalogMark};
 use crate::config::{Setting, Value as SettingValue};
 use crate::error::{Error, Result, StatementError, StorageError, TransactionError};
 use crate::executor::SharedTransaction;
@@ -45,6 +45,9 @@ pub(super) struct Open {
     pub(super) level: IsolationLevel,
     /// No statement that needs a snapshot has run in it.
     pub(super) fresh: bool,
+    /// The catalog when the snapshot of the whole transaction was taken: an index made since has no entries for what
+    /// the snapshot sees.
+    pub(super) known: Option<Arc<Catalog>>,
 }
 
 /// How far a transaction has come.
@@ -106,7 +109,7 @@ impl Session {
     fn opened(&mut self, tx: Transaction, level: IsolationLevel, read_only: bool) {
         let started = environment::now(&*self.queries.clock);
         let tx = Arc::new(Mutex::new(tx));
-        self.open = Some(Open { tx, started, read_only, level, fresh: true });
+        self.open = Some(Open { tx, started, read_only, level, fresh: true, known: None });
     }
 
     /// 25006 if the open transaction may not change anything.

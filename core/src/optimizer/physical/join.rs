@@ -306,6 +306,7 @@ impl Builder<'_> {
         }
         let rows = self.estimator.table_rows(&scan.table);
         trees(&scan.table)
+            .filter(|index| self.estimator.may_use(index.oid))
             .filter_map(|index| {
                 let columns = index.columns.iter().map(|column| column.column);
                 let keys: Vec<Expr> = columns.map_while(&key_of).collect();

@@ -166,6 +166,7 @@ impl Builder<'_> {
         };
         let read = by_row.as_ref().map_or(all, found);
         let by_index = trees(&scan.table)
+            .filter(|index| self.estimator.may_use(index.oid))
             .filter_map(|index| {
                 Some((index, lookup(index.columns.iter().map(|column| column.column), &terms)?))
             })

@@ -243,3 +243,31 @@ fn errors_of_a_prepared_statement_are_those_of_its_run() {
     assert_eq!(said(&failed), "22012: division by zero");
     assert_eq!(divide.query((5,)).and_then(text).unwrap(), "20");
 }
+
+#[test]
+fn an_index_made_since_the_snapshot_is_not_asked() {
+    let clients = two();
+    talk(
+        &clients[0],
+        &[
+            ("create table t (id int primary key, v int)", "CREATE TABLE"),
+            ("insert into t select i, i % 1000 from generate_series(1, 5000) as g(i)", "INSERT 5000"),
+        ],
+    );
+    talk_with(
+        &clients,
+        &[
+            ('a', "begin isolation level repeatable read", "BEGIN"),
+            ('a', "select count(*) from t where v = 7", "5"),
+            ('b', "update t set v = 8 where v = 7", "UPDATE 5"),
+            ('b', "create index t_v on t (v)", "CREATE INDEX"),
+            ('b', "select count(*) from t where v = 7", "0"),
+            ('a', "select count(*) from t where v = 7", "5"),
+            ('a', "select count(*) from t where v = 8", "5"),
+            ('a', "commit", "COMMIT"),
+            ('a', "select count(*) from t where v = 8", "10"),
+        ],
+    );
+    let plan = ask(&clients[0], "explain select count(*) from t where v = 8");
+    assert!(plan.contains("t_v"), "{plan}");
+}
