@@ -31,6 +31,7 @@ use crate::vfs::{OsRng, SystemClock};
 use location::Location;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub use crate::engine::CheckReport;
 pub use crate::session::{Column, Notice, TransactionState};
@@ -135,6 +136,14 @@ impl Database {
             session.set_initial(name, value)?;
         }
         Ok(Connection::new(session))
+    }
+
+    /// Statements since the database was opened that read a row by its key without running operators.
+    ///
+    /// # Errors
+    /// 08003 in a child of the process that opened the database.
+    pub fn point_reads(&self) -> Result<u64> {
+        Ok(self.engine.engine()?.queries()?.point_reads.load(Ordering::Relaxed))
     }
 
     /// Gives the handle up. The last handle of a file, connections included, closes it: everything is then in the one

@@ -8,6 +8,7 @@ use crate::executor::{ExecutorOptions, Resources};
 use crate::vfs::{Clock, Rng, Vfs};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// How queries are run.
 pub(super) struct Setup {
@@ -31,6 +32,8 @@ pub struct Queries {
     pub rng: Arc<dyn Rng>,
     /// Reads and writes the files of COPY.
     pub files: Arc<dyn Vfs>,
+    /// Statements that took the short path of reads by key.
+    pub point_reads: AtomicU64,
 }
 
 impl Queries {
@@ -52,6 +55,7 @@ impl Queries {
             clock: Arc::clone(&setup.clock),
             rng: Arc::clone(&setup.rng),
             files: Arc::clone(&setup.spill_vfs),
+            point_reads: AtomicU64::new(0),
         })
     }
 }

@@ -36,6 +36,7 @@ mod limit;
 mod memory;
 mod nested_loop_join;
 mod pipeline;
+mod point;
 mod project;
 mod resources;
 mod row_store;
@@ -66,6 +67,7 @@ use std::sync::atomic::AtomicU64;
 use stream::{ResultQueue, ResultSink};
 
 pub use input::ChunkSource;
+pub use point::PointRead;
 pub use resources::{
     ExecutorOptions, Names, NodeStats, Resources, SharedInput, SharedTransaction, StatementContext,
     VirtualTables,

@@ -8,11 +8,12 @@ use super::prepare::{Column, Query};
 use super::transaction::Block;
 use super::{Prepared, Session};
 use crate::error::{Error, Result};
-use crate::executor::RowStream;
+use crate::executor::{PointRead, RowStream};
 use crate::types::{Chunk, Value};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What a statement has come to.
 pub struct Started {
@@ -84,6 +85,9 @@ impl Session {
         if let Some(what) = query.writes {
             self.check_writable(what)?;
         }
+        if let Some(point) = &query.point {
+            return self.run_point(prepared, point, &parameters);
+        }
         let mut stream = self.start(&query.plan, parameters, false)?;
         let mut chunks = VecDeque::new();
         let mut ended = false;
@@ -108,6 +112,16 @@ impl Session {
             self.portal = Some(Portal { number: self.portals, stream, implicit, rest });
         }
         Ok(started)
+    }
+
+    /// Reads a row by its key.
+    fn run_point(&mut self, prepared: &Prepared, point: &PointRead, parameters: &[Value]) -> Result<Started> {
+        self.begin_statement();
+        let view = self.in_transaction(|_, tx| Ok(tx.view()))?;
+        let chunk = point.run(&self.store, &view, parameters)?;
+        self.queries.point_reads.fetch_add(1, Ordering::Relaxed);
+        let (columns, affected) = (Arc::clone(&prepared.columns), u64::from(chunk.is_some()));
+        Ok(Started { columns, command: "SELECT", affected, chunks: chunk.into_iter().collect(), rest: None })
     }
 
     /// The next chunk of a result that is being read; `None` after the last, or if it was fetched early.

@@ -4,6 +4,7 @@ use super::Session;
 use crate::binder::{Bound, BoundQuery, BoundStatement, Command, bind};
 use crate::catalog::{Catalog, TableEntry, TableKind};
 use crate::error::Result;
+use crate::executor::PointRead;
 use crate::ids::ObjectId;
 use crate::optimizer::{TableSizes, optimize};
 use crate::parser::ast::{Parameters, Statement, StatementKind};
@@ -65,20 +66,22 @@ pub(super) enum Kind {
 /// A plan and what it is for.
 pub(super) struct Query {
     pub(super) plan: Arc<PhysicalPlan>,
+    /// The plan's short path, if it has one.
+    pub(super) point: Option<PointRead>,
     command: Command,
     /// What a read-only transaction calls it when it refuses it; `None` if it only reads.
     pub(super) writes: Option<&'static str>,
 }
 
 impl Query {
-    fn new(plan: PhysicalPlan, command: Command) -> Self {
+    fn new(plan: PhysicalPlan, command: Command, store: &Store) -> Self {
         let writes = match command {
             Command::Insert => Some("INSERT"),
             Command::Update => Some("UPDATE"),
             Command::Delete => Some("DELETE"),
             Command::Select => written(&plan),
         };
-        Self { plan: Arc::new(plan), command, writes }
+        Self { point: PointRead::of(&plan, store), plan: Arc::new(plan), command, writes }
     }
 
     /// The word of the command tag.
@@ -248,7 +251,7 @@ impl Session {
                 let plan = self.plan(*query)?;
                 let sizes = self.sizes();
                 prepared.sizes = prepared.tables.iter().map(|(table, _)| sizes.rows(table.storage)).collect();
-                prepared.kind = Kind::Query(Query::new(plan, command));
+                prepared.kind = Kind::Query(Query::new(plan, command, &self.store));
             }
             other => prepared.columns = self.utility_columns(&other),
         }

@@ -1,7 +1,7 @@
 //! Prepared statements, their parameters, and plans that are remembered.
 
 use super::{ask, one, said, talk, text};
-use crate::database::Connection;
+use crate::database::{Connection, Database};
 use crate::engine::{EngineOptions, SharedEngine};
 use crate::session::Session;
 use crate::types::{DataType, Value};
@@ -121,4 +121,36 @@ fn a_text_is_parsed_once() {
     }
     assert!(!Arc::ptr_eq(&prepared, &session.prepare("SELECT 1", &[]).unwrap()));
     assert_eq!(session.plans.len(), super::super::CACHED_PLANS);
+}
+
+#[test]
+fn reads_by_key_take_the_short_path_and_see_what_others_see() {
+    let database = Database::in_memory().unwrap();
+    let [a, b] = [database.connect().unwrap(), database.connect().unwrap()];
+    talk(
+        &a,
+        &[
+            ("create table t (id bigint primary key, v text, n numeric(6,2))", "CREATE TABLE"),
+            ("insert into t values (1, 'one', 1.5), (2, null, null), (-3, repeat('x', 3000), 0)", "INSERT 3"),
+        ],
+    );
+    let before = database.point_reads().unwrap();
+    let read = |client: &Connection, key: i64| {
+        let rows = client.query("select n, v, id from t where id = $1", (key,));
+        rows.and_then(text).unwrap_or_else(|error| said(&error))
+    };
+    assert_eq!(read(&a, 1), "1.50|one|1");
+    assert_eq!(read(&a, 2), "null|null|2");
+    assert_eq!(read(&a, -3), format!("0.00|{}|-3", "x".repeat(3000)));
+    assert_eq!(read(&a, 4), "");
+    assert_eq!(ask(&a, "select v from t where id = null"), "");
+    talk(&b, &[("begin", "BEGIN"), ("update t set v = 'two' where id = 1", "UPDATE 1")]);
+    assert_eq!((read(&a, 1), read(&b, 1)), ("1.50|one|1".to_owned(), "1.50|two|1".to_owned()));
+    talk(&a, &[("begin isolation level repeatable read", "BEGIN"), ("select v from t where id = 1", "one")]);
+    talk(&b, &[("delete from t where id = 2", "DELETE 1"), ("commit", "COMMIT")]);
+    assert_eq!((read(&a, 1), read(&a, 2)), ("1.50|one|1".to_owned(), "null|null|2".to_owned()));
+    talk(&a, &[("commit", "COMMIT")]);
+    assert_eq!((read(&a, 1), read(&a, 2)), ("1.50|two|1".to_owned(), String::new()));
+    assert!(database.point_reads().unwrap() >= before + 10);
+    assert_eq!(ask(&a, "select 1 from t where id = 1 and v = 'none'"), "");
 }
