@@ -1,15 +1,23 @@
-# The two commands a contributor needs are `make check` and `make test`; `.ci/run` is both.
+# `make run` shows the database at work, `make test` tests it; `.ci/run` is `make check` and `make test`.
 
 CARGO ?= cargo
+BUILT := $(or $(CARGO_TARGET_DIR),target)
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help check fmt clippy doc test test-rust test-models test-doc test-python test-node python-dev install-c shell docs
+.PHONY: help run check fmt clippy doc test test-rust test-models test-doc test-python test-node python-dev python-release install-c shell docs
 
 help:
+	@echo 'make run     builds everything and works on a real data set, from every language'
 	@echo 'make check   formatting, lints and documentation, warnings refused'
 	@echo 'make test    every test suite, in every language'
 	@echo 'make shell   the shell, target/release/rustdb'
 	@echo 'make docs    bring generated documents up to date (docs/errors.md, links of the code map)'
+
+# Everything in release mode, then a year of flights in one file.
+run: shell python-release node/node_modules
+	npm --prefix node run build
+	bindings/c/install.sh $(BUILT)/c
+	.venv/bin/python examples/flights/run.py --shell $(BUILT)/release/rustdb --c $(BUILT)/c
 
 check: fmt clippy doc
 
@@ -34,7 +42,7 @@ endif
 
 # Protocols between threads, under a scheduler that tries interleavings; a build of its own.
 test-models: export RUSTFLAGS := --cfg shuttle
-test-models: export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)/shuttle
+test-models: export CARGO_TARGET_DIR := $(BUILT)/shuttle
 test-models:
 	$(CARGO) test -p rustdb --lib -- models
 
@@ -48,6 +56,9 @@ test-doc:
 
 python-dev: .venv/bin/python
 	cd python && VIRTUAL_ENV=$(CURDIR)/.venv PATH=$(CURDIR)/.venv/bin:$$PATH maturin develop --quiet $(MATURIN_FLAGS)
+
+python-release:
+	$(MAKE) python-dev MATURIN_FLAGS=--release
 
 test-python: python-dev
 	.venv/bin/python -m pytest -q python/tests tests/tpch
