@@ -238,6 +238,12 @@ impl CompareOp {
         }
     }
 
+    /// Whether it bounds a value from one side.
+    #[must_use]
+    pub fn is_inequality(self) -> bool {
+        matches!(self, Self::Less | Self::LessEqual | Self::Greater | Self::GreaterEqual)
+    }
+
     /// The operator that gives the opposite, and NULL where this one does.
     #[must_use]
     pub fn negate(self) -> Self {

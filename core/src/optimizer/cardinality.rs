@@ -16,6 +16,8 @@ use std::sync::Arc;
 const EQUALITY: f64 = 0.005;
 /// Of an inequality.
 const RANGE: f64 = 1.0 / 3.0;
+/// Of two inequalities that bound a value from both sides.
+const BETWEEN: f64 = 0.005;
 /// Of a pattern.
 const MATCH: f64 = 0.05;
 /// Of a truth value.
@@ -209,7 +211,33 @@ impl<'a> Estimator<'a> {
 
     /// The share of rows, or pairs of rows, for which all conditions are true.
     pub(super) fn share(&self, conditions: &[Expr]) -> f64 {
-        conditions.iter().map(|condition| self.selectivity(condition)).product::<f64>().clamp(0.0, 1.0)
+        let mut share = 1.0;
+        let mut ranges: Vec<Range<'_>> = Vec::new();
+        let mut open: Vec<&Expr> = conditions.iter().collect();
+        while let Some(condition) = open.pop() {
+            match condition {
+                Expr::And(terms) => open.extend(terms),
+                Expr::Compare { operator, left, right } if operator.is_inequality() => {
+                    let (operator, left, right) = if left.columns().is_empty() {
+                        (operator.commute(), right, left)
+                    } else {
+                        (*operator, left, right)
+                    };
+                    if !right.columns().is_empty() {
+                        share *= RANGE;
+                        continue;
+                    }
+                    let at = ranges.iter().position(|range| range.of == &**left).unwrap_or_else(|| {
+                        ranges.push(Range { of: left, lower: None, upper: None });
+                        ranges.len() - 1
+                    });
+                    ranges[at].narrow(operator, self.below(left, right));
+                }
+                condition => share *= self.selectivity(condition),
+            }
+        }
+        share *= ranges.iter().map(Range::share).product::<f64>();
+        share.clamp(0.0, 1.0)
     }
 
     /// The share of rows for which a condition is true.
@@ -217,7 +245,7 @@ impl<'a> Estimator<'a> {
         match condition {
             Expr::Constant { value: Value::Boolean(true), .. } => 1.0,
             Expr::Constant { .. } => 0.0,
-            Expr::And(terms) => self.conjunction(terms),
+            Expr::And(terms) => self.share(terms),
             Expr::Or(terms) => 1.0 - terms.iter().map(|term| 1.0 - self.selectivity(term)).product::<f64>(),
             Expr::Not(operand) => 1.0 - self.selectivity(operand),
             Expr::Compare { operator, left, right } => self.comparison(*operator, left, right),
@@ -249,11 +277,6 @@ impl<'a> Estimator<'a> {
         }
     }
 
-    /// Two bounds of one column are one range.
-    fn conjunction(&self, terms: &[Expr]) -> f64 {
-        self.share(terms)
-    }
-
     fn comparison(&self, operator: CompareOp, left: &Expr, right: &Expr) -> f64 {
         let (left_columns, right_columns) = (left.columns(), right.columns());
         if left_columns.is_empty() && !right_columns.is_empty() {
@@ -265,9 +288,10 @@ impl<'a> Estimator<'a> {
             }
             CompareOp::Equal | CompareOp::NotDistinct => self.equals_constant(left, right),
             CompareOp::NotEqual | CompareOp::Distinct => 1.0 - self.comparison(CompareOp::Equal, left, right),
-            CompareOp::Less | CompareOp::LessEqual => self.below(left, right).unwrap_or(RANGE),
-            CompareOp::Greater | CompareOp::GreaterEqual => {
-                self.below(left, right).map_or(RANGE, |share| 1.0 - share)
+            CompareOp::Less | CompareOp::LessEqual | CompareOp::Greater | CompareOp::GreaterEqual => {
+                let mut range = Range { of: left, lower: None, upper: None };
+                range.narrow(operator, self.below(left, right));
+                range.share()
             }
         }
     }
@@ -315,6 +339,42 @@ impl<'a> Estimator<'a> {
             }
         };
         Some((common + rest * within / buckets).clamp(1e-6, 1.0))
+    }
+}
+
+/// The inequalities that bound one value: two bounds are one range, not two independent conditions.
+struct Range<'a> {
+    of: &'a Expr,
+    /// The share of rows below the lower bound, if there is one; `None` inside when it is not known.
+    lower: Option<Option<f64>>,
+    /// The share of rows below the upper bound.
+    upper: Option<Option<f64>>,
+}
+
+impl Range<'_> {
+    /// Takes one more bound; of two on one side the narrower counts.
+    fn narrow(&mut self, operator: CompareOp, below: Option<f64>) {
+        let (side, narrower): (_, fn(f64, f64) -> f64) = match operator {
+            CompareOp::Less | CompareOp::LessEqual => (&mut self.upper, f64::min),
+            _ => (&mut self.lower, f64::max),
+        };
+        let old = side.flatten();
+        *side = Some(match (old, below) {
+            (Some(old), Some(below)) => Some(narrower(old, below)),
+            (old, below) => below.or(old),
+        });
+    }
+
+    fn share(&self) -> f64 {
+        match (self.lower, self.upper) {
+            (None, None) => 1.0,
+            (Some(lower), None) => lower.map_or(RANGE, |share| 1.0 - share),
+            (None, Some(upper)) => upper.unwrap_or(RANGE),
+            (Some(Some(lower)), Some(Some(upper))) => (upper - lower).clamp(1e-6, 1.0),
+            (Some(Some(one)), Some(None)) => (1.0 - one) * RANGE,
+            (Some(None), Some(Some(one))) => one * RANGE,
+            (Some(None), Some(None)) => BETWEEN,
+        }
     }
 }
 
