@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use rustdb::types::Chunk;
-use rustdb::{Rows, TransactionState, Value};
+use rustdb::{Params, Prepared, Rows, TransactionState, Value};
+use std::borrow::Cow;
 
 /// Runs statements of a connection and holds the result of the last one; `rustdb.Cursor` adds what needs no speed.
 #[pyclass(subclass, frozen, module = "rustdb._rustdb")]
@@ -70,13 +71,15 @@ fn parameters(given: Option<&Bound<'_, PyAny>>) -> PyResult<Parameters> {
     Ok(Parameters::Positional(values))
 }
 
-fn query(connection: &rustdb::Connection, sql: &str, parameters: &Parameters) -> rustdb::Result<Rows> {
-    match parameters {
-        Parameters::Positional(values) => connection.query(sql, values.as_slice()),
-        Parameters::Named(pairs) => {
-            let pairs: Vec<(&str, Value)> =
-                pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-            connection.query(sql, pairs.as_slice())
+impl Params for Parameters {
+    fn values(&self, statement: Option<&Prepared>) -> rustdb::Result<Cow<'_, [Value]>> {
+        match self {
+            Self::Positional(values) => Ok(Cow::Borrowed(values)),
+            Self::Named(pairs) => {
+                let pairs: Vec<(&str, Value)> =
+                    pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+                pairs.as_slice().values(statement).map(|values| Cow::Owned(values.into_owned()))
+            }
         }
     }
 }
@@ -137,7 +140,7 @@ impl Cursor {
         *state = State { rowcount: -1, ..State::default() };
         let result = py.detach(|| {
             owner.before_statement(&connection)?;
-            query(&connection, operation, &given)
+            connection.query(operation, given)
         });
         let mut result = result.or_raise(py)?;
         state.has_result = !result.columns().is_empty();
@@ -177,15 +180,8 @@ impl Cursor {
                     batch.push(parameters(Some(&set))?);
                 }
                 if batch.len() == BATCH || (last && !batch.is_empty()) {
-                    let counted = py.detach(|| -> rustdb::Result<u64> {
-                        let mut counted = 0;
-                        for set in batch.drain(..) {
-                            let mut rows = query(&connection, operation, &set)?;
-                            counted += rows.affected().unwrap_or(0);
-                            while rows.next_chunk()?.is_some() {}
-                        }
-                        Ok(counted)
-                    });
+                    let counted = py.detach(|| connection.execute_many(operation, &batch));
+                    batch.clear();
                     total += i64::try_from(counted.or_raise(py)?).unwrap_or(i64::MAX);
                 }
                 if last {

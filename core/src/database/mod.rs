@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use crate::engine::CheckReport;
-pub use crate::session::{Column, Notice, TransactionState};
+pub use crate::session::{Column, Notice, Prepared, TransactionState};
 pub use connection::{Connection, InterruptHandle};
 pub use parameters::Params;
 pub use rows::{ColumnIndex, Row, Rows};

@@ -12,6 +12,7 @@
 //! 4. A result that is still being read is fetched to its end before the next statement begins.
 //! 5. The parts are dropped in an order that lets the engine go last.
 
+mod batch;
 mod copy;
 mod ddl;
 mod environment;
@@ -36,12 +37,12 @@ use crate::parser::ast::{Parameters, Statement, StatementKind, TransactionModes}
 use crate::plan::physical::PhysicalPlan;
 use crate::table::Store;
 use crate::transaction::{Cancel, Isolation, Participant, Patience, Savepoints, TableLockMode};
-use crate::types::{CastContext, DataType, TimeContext, Value};
+use crate::types::{DataType, TimeContext, Value};
 use environment::SessionEnvironment;
 use lru::LruCache;
 use portal::Portal;
 use prepare::Kind;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use transaction::{Block, Open, Progress};
@@ -283,19 +284,41 @@ impl Session {
     /// # Errors
     /// Everything that running finds. What the statement did is then taken back.
     pub fn run(&mut self, prepared: &Arc<Prepared>, parameters: &[Value]) -> Result<Started> {
+        self.run_checked(prepared, &[parameters.len()], |session| match &prepared.kind {
+            Kind::Empty => Ok(Started::done(Arc::default(), "", 0)),
+            Kind::Control => session.control(&prepared.statement),
+            Kind::Query(_) | Kind::Utility => session.run_in_transaction(prepared, Given::One(parameters)),
+        })
+    }
+
+    /// Runs a prepared change of rows once for each set of parameters, as one statement; returns how many rows it
+    /// inserted, changed or removed. Rows of RETURNING are dropped.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; 0A000 for another statement.
+    pub fn run_many(&mut self, prepared: &Arc<Prepared>, sets: VecDeque<Vec<Value>>) -> Result<u64> {
+        let lengths = sets.iter().map(Vec::len).collect::<Vec<_>>();
+        self.run_checked(prepared, &lengths, |session| {
+            session.run_in_transaction(prepared, Given::Many(sets))
+        })
+        .map(|started| started.affected)
+    }
+
+    fn run_checked(
+        &mut self,
+        prepared: &Prepared,
+        given: &[usize],
+        run: impl FnOnce(&mut Self) -> Result<Started>,
+    ) -> Result<Started> {
         self.detach_portal();
         self.engine.engine()?;
         self.cancel.start_statement(self.settings.duration(Setting::StatementTimeout));
         self.check_block(&prepared.statement.kind)?;
         let expected = prepared.parameters.len();
-        if parameters.len() != expected {
-            return Err(StatementError::ParameterCount { given: parameters.len(), expected }.into());
+        if let Some(&given) = given.iter().find(|&&given| given != expected) {
+            return Err(StatementError::ParameterCount { given, expected }.into());
         }
-        let started = match &prepared.kind {
-            Kind::Empty => Ok(Started::done(Arc::default(), "", 0)),
-            Kind::Control => self.control(&prepared.statement),
-            Kind::Query(_) | Kind::Utility => self.run_in_transaction(prepared, parameters),
-        };
+        let started = run(self);
         if started.is_err() {
             self.fail_block();
         }
@@ -315,18 +338,30 @@ impl Session {
     }
 
     /// Runs a statement that is part of a transaction: the open one, or one of its own.
-    fn run_in_transaction(&mut self, prepared: &Arc<Prepared>, parameters: &[Value]) -> Result<Started> {
+    fn run_in_transaction(&mut self, prepared: &Arc<Prepared>, given: Given<'_>) -> Result<Started> {
         let implicit = self.open.is_none();
         if implicit {
             let reads = prepared.query().is_some_and(|query| query.writes.is_none());
             self.open_transaction(reads);
         }
         let result = self.locked(prepared).and_then(|prepared| match &prepared.kind {
-            Kind::Query(query) => {
-                let parameters = self.parameter_values(&prepared, parameters)?;
-                self.run_query(&prepared, query, parameters, implicit)
-            }
-            Kind::Utility | Kind::Control | Kind::Empty => self.run_utility(&prepared, parameters, implicit),
+            Kind::Query(query) => match given {
+                Given::One(parameters) => {
+                    let parameters = self.parameter_values(&prepared, parameters)?;
+                    self.run_query(&prepared, query, parameters, implicit)
+                }
+                Given::Many(sets) => {
+                    let affected = self.run_sets(&prepared, query, sets)?;
+                    Ok(Started::done(Arc::default(), query.command(), affected))
+                }
+            },
+            Kind::Utility | Kind::Control | Kind::Empty => match given {
+                Given::One(parameters) => self.run_utility(&prepared, parameters, implicit),
+                Given::Many(_) => Err(StatementError::NotSupported {
+                    feature: "several sets of parameters for what changes no rows".to_owned(),
+                }
+                .into()),
+            },
         });
         match result {
             Ok(started) if implicit && self.portal.is_none() => self.end_implicit().map(|()| started),
@@ -342,12 +377,17 @@ impl Session {
 
     /// Locks the tables of a statement, and binds it again if they have changed by then.
     fn locked(&mut self, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>> {
-        let mut prepared = Arc::clone(prepared);
+        let first = prepared;
+        let mut prepared = first.newest();
         loop {
             let catalog = self.catalog();
             let old = self.known_catalog().is_some_and(|known| known.version() != catalog.version());
             if old || !prepared.is_current(&catalog) || self.has_outgrown(&prepared) {
                 prepared = self.prepare_statement(prepared.statement.clone(), &prepared.parameters)?;
+                // A plan that may not use young indexes serves one transaction.
+                if !old {
+                    first.succeed(&prepared);
+                }
             }
             for (table, mode) in &prepared.tables {
                 self.lock_table(table.oid, *mode)?;
@@ -376,11 +416,7 @@ impl Session {
     /// The values in the types that the statement wants.
     fn parameter_values(&self, prepared: &Prepared, given: &[Value]) -> Result<Vec<Value>> {
         let times = self.times();
-        let convert = |(value, ty): (&Value, &DataType)| match value {
-            value if value.is_null() || value.data_type() == *ty => Ok(value.clone()),
-            Value::Text(text) => Value::parse(text, ty, &times),
-            value => value.clone().cast(ty, CastContext::Assignment, &times),
-        };
+        let convert = |(value, ty): (&Value, &DataType)| batch::convert(value.clone(), ty, &times);
         given.iter().zip(&prepared.parameters).map(convert).collect()
     }
 
@@ -451,6 +487,13 @@ impl Drop for Session {
         // Nobody is left to be told; what cannot be taken back stops the database by itself.
         self.rollback_all().ok();
     }
+}
+
+/// Parameters of a statement.
+enum Given<'a> {
+    One(&'a [Value]),
+    /// Sets, for each of which a change of rows runs.
+    Many(VecDeque<Vec<Value>>),
 }
 
 /// What EXPLAIN ANALYZE reads.

@@ -1,6 +1,7 @@
 //! Prepared statements: a statement bound and planned, for as long as what it was planned for stays the same.
 
 use super::Session;
+use super::batch::insert_of_sets;
 use crate::binder::{Bound, BoundQuery, BoundStatement, Command, bind};
 use crate::catalog::{Catalog, TableEntry, TableKind};
 use crate::error::Result;
@@ -13,6 +14,7 @@ use crate::plan::physical::{PhysicalNode, PhysicalPlan};
 use crate::table::Store;
 use crate::transaction::TableLockMode;
 use crate::types::DataType;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,6 +51,8 @@ pub struct Prepared {
     runs: AtomicU64,
     /// Rows of the tables when it was planned.
     sizes: Vec<f64>,
+    /// What runs instead since it was bound or planned anew.
+    successor: Mutex<Option<Arc<Prepared>>>,
 }
 
 /// What a statement is to the session.
@@ -68,20 +72,23 @@ pub(super) struct Query {
     pub(super) plan: Arc<PhysicalPlan>,
     /// The plan's short path, if it has one.
     pub(super) point: Option<PointRead>,
+    /// The plan for many sets of parameters at a time, if there is one.
+    pub(super) of_sets: Option<Arc<PhysicalPlan>>,
     command: Command,
     /// What a read-only transaction calls it when it refuses it; `None` if it only reads.
     pub(super) writes: Option<&'static str>,
 }
 
 impl Query {
-    fn new(plan: PhysicalPlan, command: Command, store: &Store) -> Self {
+    fn new(plan: PhysicalPlan, command: Command, parameters: &[DataType], store: &Store) -> Self {
         let writes = match command {
             Command::Insert => Some("INSERT"),
             Command::Update => Some("UPDATE"),
             Command::Delete => Some("DELETE"),
             Command::Select => written(&plan),
         };
-        Self { point: PointRead::of(&plan, store), plan: Arc::new(plan), command, writes }
+        let of_sets = insert_of_sets(&plan, parameters).map(Arc::new);
+        Self { point: PointRead::of(&plan, store), plan: Arc::new(plan), of_sets, command, writes }
     }
 
     /// The word of the command tag.
@@ -122,7 +129,18 @@ impl Prepared {
             version: AtomicU64::new(u64::MAX),
             runs: AtomicU64::new(0),
             sizes: Vec::new(),
+            successor: Mutex::new(None),
         }
+    }
+
+    /// The statement as it was last bound and planned.
+    pub(super) fn newest(self: &Arc<Self>) -> Arc<Self> {
+        self.successor.lock().as_ref().map_or_else(|| Arc::clone(self), Arc::clone)
+    }
+
+    /// Makes another binding of the statement the one that runs.
+    pub(super) fn succeed(&self, successor: &Arc<Self>) {
+        *self.successor.lock() = Some(Arc::clone(successor));
     }
 
     /// The number, from 1, of the parameter with a name.
@@ -136,6 +154,11 @@ impl Prepared {
             Kind::Query(query) => Some(query),
             Kind::Empty | Kind::Control | Kind::Utility => None,
         }
+    }
+
+    /// Whether it changes rows.
+    pub fn changes_rows(&self) -> bool {
+        self.query().is_some_and(Query::changes)
     }
 
     /// Whether its text may be remembered with it.
@@ -251,7 +274,7 @@ impl Session {
                 let plan = self.plan(*query)?;
                 let sizes = self.sizes();
                 prepared.sizes = prepared.tables.iter().map(|(table, _)| sizes.rows(table.storage)).collect();
-                prepared.kind = Kind::Query(Query::new(plan, command, &self.store));
+                prepared.kind = Kind::Query(Query::new(plan, command, &prepared.parameters, &self.store));
             }
             other => prepared.columns = self.utility_columns(&other),
         }

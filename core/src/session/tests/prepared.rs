@@ -154,3 +154,77 @@ fn reads_by_key_take_the_short_path_and_see_what_others_see() {
     assert!(database.point_reads().unwrap() >= before + 10);
     assert_eq!(ask(&a, "select 1 from t where id = 1 and v = 'none'"), "");
 }
+
+#[test]
+fn a_statement_that_was_planned_anew_stays_so() {
+    let options = EngineOptions::new(64 << 20, Arc::new(SystemClock), Arc::new(OsRng));
+    let mut session = Session::new(SharedEngine::in_memory(None, options, 1 << 20).unwrap()).unwrap();
+    let run = |session: &mut Session, text: &str| {
+        let prepared = session.prepare(text, &[]).unwrap();
+        session.run(&prepared, &[]).unwrap();
+        prepared
+    };
+    run(&mut session, "CREATE TABLE t (n int)");
+    let first = run(&mut session, "SELECT * FROM t");
+    assert!(Arc::ptr_eq(&first, &first.newest()));
+    run(&mut session, "CREATE INDEX ON t (n)");
+    run(&mut session, "SELECT * FROM t");
+    let second = first.newest();
+    assert!(!Arc::ptr_eq(&first, &second));
+    run(&mut session, "SELECT * FROM t");
+    assert!(Arc::ptr_eq(&second, &first.newest()));
+}
+
+#[test]
+fn many_sets_of_parameters_are_one_change() {
+    let client = one();
+    ask(&client, "CREATE TABLE t (id int PRIMARY KEY, v text DEFAULT 'none', n numeric(6,2) CHECK (n > 0))");
+    let said = |result: crate::error::Result<u64>| {
+        result.map_or_else(|error| said(&error), |count| count.to_string())
+    };
+    let insert = "INSERT INTO t (n, id) VALUES ($1, $2 * 10)";
+    let sets: Vec<(&str, i32)> = (0..5000).map(|n| ("1.005", n)).collect();
+    assert_eq!(said(client.execute_many(insert, &sets)), "5000");
+    assert_eq!(
+        ask(&client, "SELECT count(*), min(id), max(id), min(n), max(n), min(v) FROM t"),
+        "5000|0|49990|1.01|1.01|none"
+    );
+    // A key that is there, in the same sets or before; a CHECK; a bad value; too few values: nothing is done.
+    let refused = |sets: &[(&str, i32)]| said(client.execute_many(insert, sets));
+    let twice = "23505: duplicate key value violates unique constraint \"t_pkey\"";
+    assert_eq!(refused(&[("2", 5000), ("2", 5001), ("2", 5000)]), twice);
+    assert_eq!(refused(&[("2", 5000), ("2", 7)]), twice);
+    assert_eq!(
+        refused(&[("2", 5000), ("-2", 5001)]),
+        "23514: new row for relation \"t\" violates check constraint \"t_n_check\""
+    );
+    assert_eq!(refused(&[("2", 5000), ("x", 5001)]), "22P02: invalid input syntax for type numeric: \"x\"");
+    assert_eq!(ask(&client, "SELECT count(*) FROM t"), "5000");
+    assert!(client.execute_many(insert, &[(1,)]).is_err());
+    // Values of several types for one parameter; other changes; queries; conflicts.
+    let mixed =
+        [vec![Value::Integer(1)], vec![Value::Text("b".into())], vec![Value::Null], vec![Value::BigInt(7)]];
+    assert_eq!(
+        said(client.execute_many("INSERT INTO t VALUES (-1 - $1::text::int, 'x', 1)", &mixed[..1])),
+        "1"
+    );
+    ask(&client, "CREATE TABLE words (w text)");
+    assert_eq!(said(client.execute_many("INSERT INTO words VALUES ($1)", &mixed)), "4");
+    assert_eq!(ask(&client, "SELECT w FROM words ORDER BY w"), "1 7 b null");
+    assert_eq!(
+        said(client.execute_many("UPDATE words SET w = w || '!' WHERE w = $1", &[("1",), ("b",), ("c",)])),
+        "2"
+    );
+    assert_eq!(said(client.execute_many("SELECT w FROM words WHERE w < $1", &[("a",), ("z",)])), "5");
+    let upsert = "INSERT INTO t VALUES ($1, 'again', 3) ON CONFLICT (id) DO UPDATE SET v = excluded.v";
+    assert_eq!(said(client.execute_many(upsert, &[(10,), (11,), (10,)])), "3");
+    assert_eq!(ask(&client, "SELECT id, n FROM t WHERE v = 'again' ORDER BY id"), "10|1.01 11|3.00");
+    // In an open transaction a failure is the transaction's.
+    ask(&client, "BEGIN");
+    assert_eq!(refused(&[("2", 5000), ("2", 7)]), twice);
+    assert_eq!(
+        ask(&client, "SELECT 1"),
+        "25P02: current transaction is aborted, commands ignored until end of transaction block"
+    );
+    ask(&client, "ROLLBACK");
+}
