@@ -8,15 +8,21 @@
 //!                                                   `------- available, shared by all allowances ------------'
 //! ```
 //! Who has no more than an equal share of what is available may grow while the budget has anything. Who has more leaves
-//! the last quarter to the others, so that an operator that starts late finds something.
+//! the last quarter to the others, so that an operator that starts late finds something. Should what is owed to one be
+//! missing all the same, it waits a little: meanwhile whoever has more than a share gets nothing and spills.
 
 use crate::error::{Result, StorageError};
 use crate::memory::{Budget, Grant};
+use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What an allowance takes from the budget at a time, at the least.
 const STEP: u64 = 16 << 10;
+/// How long what is owed is waited for at a time, and how often.
+const PAUSE: Duration = Duration::from_millis(10);
+const PAUSES: usize = 25;
 
 /// Divides the budget between operators.
 #[derive(Debug)]
@@ -25,13 +31,17 @@ pub(super) struct Arbiter {
     floor: u64,
     allowances: AtomicU64,
     held: AtomicU64,
+    /// Allowances that wait for what is owed to them.
+    waiting: Mutex<usize>,
+    given_back: Condvar,
 }
 
 impl Arbiter {
     /// Every allowance is worth at least `floor` bytes, or its query fails.
     pub(super) fn new(budget: &Arc<Budget>, floor: u64) -> Arc<Self> {
         let (allowances, held) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { budget: Arc::clone(budget), floor, allowances, held })
+        let (waiting, given_back) = (Mutex::new(0), Condvar::new());
+        Arc::new(Self { budget: Arc::clone(budget), floor, allowances, held, waiting, given_back })
     }
 
     /// A new allowance, of nothing yet.
@@ -49,7 +59,30 @@ impl Arbiter {
         let available = self.budget.limit() / 4 * 3;
         let held = self.held.load(Ordering::Relaxed);
         let share = available / self.allowances.load(Ordering::Relaxed).max(1);
-        wanted <= share || held + more <= available / 4 * 3
+        wanted <= share || (held + more <= available / 4 * 3 && *self.waiting.lock() == 0)
+    }
+
+    /// Takes what is owed, and waits a little for others to give back.
+    fn take_owed(&self, grant: &mut Grant, more: u64) -> Result<()> {
+        let mut taken = grant.try_grow(more);
+        if !taken {
+            let mut waiting = self.waiting.lock();
+            *waiting += 1;
+            for _ in 0..PAUSES {
+                self.given_back.wait_for(&mut waiting, PAUSE);
+                // Making room may write pages.
+                taken = parking_lot::MutexGuard::unlocked(&mut waiting, || grant.try_grow(more));
+                if taken {
+                    break;
+                }
+            }
+            *waiting -= 1;
+        }
+        if !taken {
+            return Err(StorageError::OutOfMemory { requested: more, limit: self.budget.limit() }.into());
+        }
+        self.held.fetch_add(more, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -72,17 +105,15 @@ impl Allowance {
         }
         let floor = self.arbiter.floor;
         let more = (bytes - held).next_multiple_of(STEP);
-        let within_floor = held + more <= floor;
-        if (within_floor || self.arbiter.is_fair(held + more, more)) && self.grant.try_grow(more) {
-            self.arbiter.held.fetch_add(more, Ordering::Relaxed);
+        if held + more <= floor {
+            self.arbiter.take_owed(&mut self.grant, more)?;
             return Ok(true);
         }
-        if within_floor {
-            return Err(
-                StorageError::OutOfMemory { requested: more, limit: self.arbiter.budget.limit() }.into()
-            );
+        let granted = self.arbiter.is_fair(held + more, more) && self.grant.try_grow(more);
+        if granted {
+            self.arbiter.held.fetch_add(more, Ordering::Relaxed);
         }
-        Ok(false)
+        Ok(granted)
     }
 
     /// Makes it cover `bytes` in all, whatever others need: for the least an operator can work with.
@@ -91,20 +122,18 @@ impl Allowance {
     /// 53200 when the budget has not so much.
     pub(super) fn demand(&mut self, bytes: usize) -> Result<()> {
         let more = (bytes as u64).saturating_sub(self.grant.bytes());
-        if !self.grant.try_grow(more) {
-            return Err(
-                StorageError::OutOfMemory { requested: more, limit: self.arbiter.budget.limit() }.into()
-            );
-        }
-        self.arbiter.held.fetch_add(more, Ordering::Relaxed);
-        Ok(())
+        self.arbiter.take_owed(&mut self.grant, more)
     }
 
     /// Gives back what is over `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let before = self.grant.bytes();
         self.grant.shrink_to(bytes as u64);
-        self.arbiter.held.fetch_sub(before - self.grant.bytes(), Ordering::Relaxed);
+        let given_back = before - self.grant.bytes();
+        self.arbiter.held.fetch_sub(given_back, Ordering::Relaxed);
+        if given_back > 0 {
+            self.arbiter.given_back.notify_all();
+        }
     }
 
     /// Bytes it covers.
