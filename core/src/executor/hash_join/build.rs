@@ -116,10 +116,13 @@ impl Sink for JoinBuild {
         let spec = &self.0.spec;
         let mut allowance = query.allowance()?;
         let mut kept = RowStore::new(&spec.format);
-        if runs.is_empty() {
+        // One table over all rows may need more than the tables over the rows of each thread, which are covered.
+        let covered: usize = stores.iter().map(|store| JoinTable::overhead(store.len())).sum();
+        let wanted = JoinTable::overhead(stores.iter().map(RowStore::len).sum());
+        if runs.is_empty() && allowance.cover(wanted.saturating_sub(covered)).unwrap_or(false) {
             stores.drain(..).for_each(|store| kept.absorb(store));
-            allowance.demand(JoinTable::overhead(kept.len()))?;
         } else {
+            runs.resize_with(PARTITIONS, Vec::new);
             // Threads that had memory for their rows follow those that had not.
             for store in stores.drain(..) {
                 let mut own = Vec::new();
