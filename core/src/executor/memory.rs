@@ -7,7 +7,7 @@
 //!   limit   | frames and others, a quarter at least | held by allowances |   free, or frames not in use now   |
 //!                                                   `------- available, shared by all allowances ------------'
 //! ```
-//! Who has no more than an equal share of what is available may grow while the budget has anything. Who has more leaves
+//! Who has no more than an equal share of what is available may grow while any of it is left. Who has more leaves
 //! the last quarter to the others, so that an operator that starts late finds something. Should what is owed to one be
 //! missing all the same, it waits a little: meanwhile whoever has more than a share gets nothing and spills.
 
@@ -59,7 +59,11 @@ impl Arbiter {
         let available = self.budget.limit() / 4 * 3;
         let held = self.held.load(Ordering::Relaxed);
         let share = available / self.allowances.load(Ordering::Relaxed).max(1);
-        wanted <= share || (held + more <= available / 4 * 3 && *self.waiting.lock() == 0)
+        if wanted <= share {
+            held + more <= available
+        } else {
+            held + more <= available / 4 * 3 && *self.waiting.lock() == 0
+        }
     }
 
     /// Takes what is owed, and waits a little for others to give back.
@@ -160,7 +164,7 @@ mod tests {
         let (mut first, mut second) = (arbiter.allowance().unwrap(), arbiter.allowance().unwrap());
         assert!(first.cover(512 << 10).unwrap(), "much is free");
         assert!(!first.cover(700 << 10).unwrap(), "the last quarter is for others");
-        assert!(second.cover(300 << 10).unwrap(), "less than its share");
+        assert!(second.cover(240 << 10).unwrap(), "less than its share");
         assert!(!second.cover(500 << 10).unwrap());
         let mut third = arbiter.allowance().unwrap();
         first.shrink_to(1 << 10);
