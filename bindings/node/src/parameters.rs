@@ -37,11 +37,7 @@ impl rustdb::Params for Parameters {
     fn values(&self, statement: Option<&Prepared>) -> rustdb::Result<Cow<'_, [Value]>> {
         match self {
             Self::Positional(values) => Ok(Cow::Borrowed(values)),
-            Self::Named(named) => {
-                let named: Vec<(&str, Value)> =
-                    named.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-                named.as_slice().values(statement).map(|values| Cow::Owned(values.into_owned()))
-            }
+            Self::Named(named) => named.as_slice().values(statement),
         }
     }
 }

@@ -75,11 +75,7 @@ impl Params for Parameters {
     fn values(&self, statement: Option<&Prepared>) -> rustdb::Result<Cow<'_, [Value]>> {
         match self {
             Self::Positional(values) => Ok(Cow::Borrowed(values)),
-            Self::Named(pairs) => {
-                let pairs: Vec<(&str, Value)> =
-                    pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-                pairs.as_slice().values(statement).map(|values| Cow::Owned(values.into_owned()))
-            }
+            Self::Named(pairs) => pairs.as_slice().values(statement),
         }
     }
 }

@@ -46,15 +46,16 @@ impl<P: Params + ?Sized> Params for &P {
     }
 }
 
-impl Params for [(&str, Value)] {
+impl<N: AsRef<str>> Params for [(N, Value)] {
     fn values(&self, statement: Option<&Prepared>) -> Result<Cow<'_, [Value]>> {
-        let first = || self.first().map_or("", |(name, _)| name).to_owned();
+        let first = || self.first().map_or("", |(name, _)| name.as_ref()).to_owned();
         let statement = statement.ok_or_else(|| StatementError::UndefinedParameterName { name: first() })?;
         let mut values = vec![None; statement.parameters.len()];
         for (name, value) in self {
+            let name = name.as_ref();
             let number = statement.parameter_number(name);
             let place = number.and_then(|number| values.get_mut(number - 1));
-            *place.ok_or_else(|| StatementError::UndefinedParameterName { name: (*name).to_owned() })? =
+            *place.ok_or_else(|| StatementError::UndefinedParameterName { name: name.to_owned() })? =
                 Some(value.clone());
         }
         let given = values.iter().flatten().count();
