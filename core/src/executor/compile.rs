@@ -8,7 +8,7 @@ use super::chunk_buffer::{BufferSink, BufferSource, ChunkBuffer};
 use super::distinct_on::DistinctOn;
 use super::filter::Filter;
 use super::hash_aggregate::{AggregateSink, AggregateSource, Aggregation, Feed, FeedCall};
-use super::hash_join::{JoinBuild, JoinProbe, JoinSpec, JoinState, SpilledSource, UnmatchedSource};
+use super::hash_join::{JoinBuild, JoinProbe, JoinSpec, JoinState, KeptSource, SpilledSource};
 use super::index_join::IndexLookup;
 use super::index_scan::IndexSource;
 use super::input::InputSource;
@@ -192,8 +192,8 @@ impl Compiler {
         self.end_in(&join.right, right, number, JoinBuild(Arc::clone(&state)))?;
         self.node(&join.left, number + 1, tail.clone().after(number, JoinProbe(Arc::clone(&state))))?;
         self.pipeline(number, SpilledSource(Arc::clone(&state)), join.left.rows, tail.clone());
-        if matches!(join.kind, JoinType::Right | JoinType::Full) {
-            self.pipeline(number, UnmatchedSource(state), join.right.rows, tail);
+        if spec.keeps_right() {
+            self.pipeline(number, KeptSource(state), join.right.rows, tail);
         }
         Ok(())
     }

@@ -49,6 +49,11 @@ impl RowFilter {
         Ok(Self { query: Arc::clone(query), evaluator, spare: Selection::new() })
     }
 
+    /// Whether there is no condition.
+    pub(super) fn is_empty(&self) -> bool {
+        self.evaluator.is_empty()
+    }
+
     /// Leaves the rows selected that pass; whether there are any.
     ///
     /// # Errors

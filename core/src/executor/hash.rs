@@ -67,6 +67,12 @@ fn mix(x: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
+/// The hash of an integer, whatever its width.
+#[inline]
+pub(super) fn hash_integer(value: i64) -> u64 {
+    mix(value.cast_unsigned())
+}
+
 #[inline]
 fn mix_wide(x: u128) -> u64 {
     mix(x as u64 ^ mix((x >> 64) as u64))
@@ -150,9 +156,9 @@ fn hash_column(base: &FlatVector, rows: Rows<'_>, ty: &DataType, picked: Picked<
     let at = Column { base, rows, picked };
     match base.physical() {
         PhysicalType::Bool => at.fold::<u8>(hashes, |v| mix(v.into())),
-        PhysicalType::I16 => at.fold::<i16>(hashes, |v| mix(i64::from(v).cast_unsigned())),
-        PhysicalType::I32 => at.fold::<i32>(hashes, |v| mix(i64::from(v).cast_unsigned())),
-        PhysicalType::I64 => at.fold::<i64>(hashes, |v| mix(v.cast_unsigned())),
+        PhysicalType::I16 => at.fold::<i16>(hashes, |v| hash_integer(v.into())),
+        PhysicalType::I32 => at.fold::<i32>(hashes, |v| hash_integer(v.into())),
+        PhysicalType::I64 => at.fold::<i64>(hashes, hash_integer),
         PhysicalType::I128 if *ty == DataType::AnyNumeric => at.fold::<i128>(hashes, |v| {
             let (digits, scale) = canonical_decimal(v);
             mix_wide(digits.cast_unsigned()) ^ mix(scale.into())

@@ -151,7 +151,12 @@ impl LookupStage {
         let wanted = match self.kind {
             JoinType::Left | JoinType::Single | JoinType::Anti => false,
             JoinType::Semi => true,
-            JoinType::Inner | JoinType::Right | JoinType::Full | JoinType::Mark(_) => return None,
+            JoinType::Inner
+            | JoinType::Right
+            | JoinType::Full
+            | JoinType::RightSemi
+            | JoinType::RightAnti
+            | JoinType::Mark(_) => return None,
         };
         // Rows of a chunk fit u16.
         let rows = chunk.rows().filter(|&row| self.matched[row] == wanted).map(|row| row as u16);

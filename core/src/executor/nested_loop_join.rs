@@ -132,7 +132,13 @@ impl LoopStage {
     fn is_settled(&self, chunk: &Chunk) -> bool {
         let existence = match &self.join.kind {
             JoinType::Semi | JoinType::Anti | JoinType::Mark(_) => true,
-            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full | JoinType::Single => false,
+            JoinType::Inner
+            | JoinType::Left
+            | JoinType::Right
+            | JoinType::Full
+            | JoinType::Single
+            | JoinType::RightSemi
+            | JoinType::RightAnti => false,
         };
         existence && chunk.rows().all(|row| self.flags[row] & MATCHED != 0)
     }
@@ -195,7 +201,7 @@ impl LoopStage {
     /// What is said of the left rows.
     fn rest(&self, chunk: &Chunk) -> Option<Chunk> {
         let wanted = match self.join.kind {
-            JoinType::Inner | JoinType::Right => return None,
+            JoinType::Inner | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti => return None,
             JoinType::Left | JoinType::Full | JoinType::Single | JoinType::Anti => 0,
             JoinType::Semi => MATCHED,
             JoinType::Mark(_) => {

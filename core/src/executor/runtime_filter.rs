@@ -1,25 +1,40 @@
 //! Filters that a join makes of its kept rows, for the scans that feed its other side: rows that cannot have a match
 //! are dropped before they travel.
+//!
+//! Of integers the range is known, and either which values there are, a bit for each of the range, or, where the range is
+//! too wide for that, a bloom filter; of other types a bloom filter.
 
-use super::hash::{Picked, hash_rows};
+use super::hash::{Picked, hash_integer, hash_rows};
 use super::row_store::RowStore;
+use crate::types::vector::{Native, Rows};
 use crate::types::{Chunk, DataType, FlatVector, PhysicalType, Selection, VECTOR_SIZE, Vector};
 use std::sync::Arc;
 
-/// Kept rows above which the bloom filter would not stay in the cache, and passes too many rows to be worth it.
+/// Kept rows above which a bloom filter would not stay in the cache, and passes too many rows to be worth it.
 const BLOOM_ROWS: usize = 1 << 20;
 /// Bits of the bloom filter a kept row.
 const BLOOM_BITS: usize = 16;
+/// Bits that the values of a range may have in any case, and for each kept row.
+const VALUE_BITS: (u64, u64) = (1 << 18, 32);
 
 /// What is known of the keys.
 #[derive(Debug)]
 pub(super) struct RuntimeFilter {
     ty: DataType,
-    /// Of integers and what is stored as such.
+    /// The least and the greatest of integers and what is stored as such.
     range: Option<(i64, i64)>,
-    /// Words of which each key sets bits in one.
-    bloom: Vec<u64>,
+    members: Members,
     is_empty: bool,
+}
+
+#[derive(Debug)]
+enum Members {
+    /// All values pass that are in the range.
+    Any,
+    /// Bits of the values from the least on.
+    Values(Vec<u64>),
+    /// Words of which each key sets bits in one.
+    Bloom(Vec<u64>),
 }
 
 /// The word and the bits of a hash.
@@ -29,47 +44,87 @@ fn bloom_place(hash: u64, words: usize) -> (usize, u64) {
     ((hash >> 32) as usize & (words - 1), bits)
 }
 
+fn is_integer(ty: PhysicalType) -> bool {
+    matches!(ty, PhysicalType::I16 | PhysicalType::I32 | PhysicalType::I64)
+}
+
 /// An integer of any width.
-fn integer(vector: &FlatVector, slot: usize) -> Option<i64> {
+fn integer(vector: &FlatVector, slot: usize) -> i64 {
     match vector.physical() {
-        PhysicalType::I16 => Some(vector.values::<i16>()[slot].into()),
-        PhysicalType::I32 => Some(vector.values::<i32>()[slot].into()),
-        PhysicalType::I64 => Some(vector.values::<i64>()[slot]),
-        _ => None,
+        PhysicalType::I16 => vector.values::<i16>()[slot].into(),
+        PhysicalType::I32 => vector.values::<i32>()[slot].into(),
+        _ => vector.values::<i64>()[slot],
     }
+}
+
+/// Calls `visit` with a column of kept rows, piece by piece.
+fn each_piece(store: &Arc<RowStore>, column: usize, ty: &DataType, mut visit: impl FnMut(FlatVector)) {
+    for start in (0..store.len()).step_by(VECTOR_SIZE) {
+        // Stores have fewer than 2^32 rows.
+        let part: Vec<u32> = (start..store.len().min(start + VECTOR_SIZE)).map(|row| row as u32).collect();
+        let mut values = FlatVector::with_capacity(ty.physical(), part.len());
+        store.gather(column, &part, &mut values);
+        visit(values);
+    }
+}
+
+fn valid_slots(values: &FlatVector) -> impl Iterator<Item = usize> {
+    (0..values.len()).filter(|&slot| values.validity().is_valid(slot))
 }
 
 impl RuntimeFilter {
     /// Over a column of kept rows.
     pub(super) fn new(store: &Arc<RowStore>, column: usize, ty: &DataType) -> Self {
         let rows = store.len();
-        let words = if rows <= BLOOM_ROWS { (rows * BLOOM_BITS / 64).next_power_of_two() } else { 0 };
-        let mut filter = Self { ty: *ty, range: None, bloom: vec![0; words], is_empty: true };
-        let mut hashes = Vec::new();
-        for start in (0..rows).step_by(VECTOR_SIZE) {
-            // Stores have fewer than 2^32 rows.
-            let part: Vec<u32> = (start..rows.min(start + VECTOR_SIZE)).map(|row| row as u32).collect();
-            let mut values = FlatVector::with_capacity(ty.physical(), part.len());
-            store.gather(column, &part, &mut values);
-            let vector = [Vector::Flat(values)];
-            let picked = Picked { selected: None, count: part.len() };
-            hash_rows(&vector, &[*ty], picked, &mut hashes);
-            filter.add(&vector[0], &hashes);
+        let mut filter = Self { ty: *ty, range: None, members: Members::Any, is_empty: true };
+        each_piece(store, column, ty, |values| {
+            for slot in valid_slots(&values) {
+                filter.is_empty = false;
+                if !is_integer(ty.physical()) {
+                    break;
+                }
+                let value = integer(&values, slot);
+                let (low, high) = filter.range.get_or_insert((value, value));
+                (*low, *high) = (value.min(*low), value.max(*high));
+            }
+        });
+        let span = filter.range.map(|(low, high)| high.abs_diff(low));
+        if let Some(span) = span.filter(|&span| span < VALUE_BITS.0.max(rows as u64 * VALUE_BITS.1)) {
+            // The span is limited just above.
+            filter.members = Members::Values(vec![0; span as usize / 64 + 1]);
+        } else if rows <= BLOOM_ROWS {
+            filter.members = Members::Bloom(vec![0; (rows * BLOOM_BITS / 64).next_power_of_two()]);
+        } else {
+            return filter;
         }
+        let mut hashes = Vec::new();
+        each_piece(store, column, ty, |values| filter.add(values, &mut hashes));
         filter
     }
 
-    fn add(&mut self, keys: &Vector, hashes: &[u64]) {
-        let Vector::Flat(keys) = keys else { return };
-        for slot in (0..keys.len()).filter(|&slot| keys.validity().is_valid(slot)) {
-            self.is_empty = false;
-            if let Some(value) = integer(keys, slot) {
-                let (low, high) = self.range.get_or_insert((value, value));
-                (*low, *high) = (value.min(*low), value.max(*high));
+    fn add(&mut self, keys: FlatVector, hashes: &mut Vec<u64>) {
+        let low = self.range.map_or(0, |range| range.0);
+        match &mut self.members {
+            Members::Any => {}
+            Members::Values(words) => {
+                for slot in valid_slots(&keys) {
+                    let at = integer(&keys, slot).abs_diff(low);
+                    words[at as usize / 64] |= 1 << (at % 64);
+                }
             }
-            if !self.bloom.is_empty() {
-                let (word, bits) = bloom_place(hashes[slot], self.bloom.len());
-                self.bloom[word] |= bits;
+            Members::Bloom(words) => {
+                let picked = Picked { selected: None, count: keys.len() };
+                let keys = [Vector::Flat(keys)];
+                let Vector::Flat(flat) = &keys[0] else { return };
+                if !is_integer(flat.physical()) {
+                    hash_rows(&keys, &[self.ty], picked, hashes);
+                }
+                for slot in valid_slots(flat) {
+                    let is_integer = is_integer(flat.physical());
+                    let hash = if is_integer { hash_integer(integer(flat, slot)) } else { hashes[slot] };
+                    let (word, bits) = bloom_place(hash, words.len());
+                    words[word] |= bits;
+                }
             }
         }
     }
@@ -85,32 +140,66 @@ impl RuntimeFilter {
         if self.ty.physical() != base.physical() {
             return true;
         }
-        let mut kept: Vec<u16> = Vec::with_capacity(chunk.count());
         let valid = base.validity();
-        let in_range = |slot: usize| match (self.range, integer(base, slot)) {
-            (Some((low, high)), Some(value)) => low <= value && value <= high,
-            (_, _) => true,
+        // Rows of a chunk fit u16.
+        let mut kept: Vec<u16> = match &chunk.selection {
+            Some(selection) => selection.as_slice().to_vec(),
+            None => (0..chunk.len as u16).collect(),
         };
-        kept.extend(
-            chunk
-                .rows()
-                .filter(|&row| {
-                    let slot = rows.index(row);
-                    valid.is_valid(slot) && in_range(slot)
-                })
-                .map(|row| row as u16),
-        );
-        if !self.bloom.is_empty() && !kept.is_empty() {
-            let picked = Picked { selected: Some(&kept), count: kept.len() };
-            hash_rows(std::slice::from_ref(vector), &[self.ty], picked, hashes);
-            kept.retain(|&row| {
-                let (word, bits) = bloom_place(hashes[usize::from(row)], self.bloom.len());
-                self.bloom[word] & bits == bits
-            });
+        if !valid.all_valid() {
+            kept.retain(|&row| valid.is_valid(rows.index(row.into())));
+        }
+        match base.physical() {
+            PhysicalType::I16 => self.keep_integers(base.values::<i16>(), rows, &mut kept),
+            PhysicalType::I32 => self.keep_integers(base.values::<i32>(), rows, &mut kept),
+            PhysicalType::I64 => self.keep_integers(base.values::<i64>(), rows, &mut kept),
+            _ => {
+                if let Members::Bloom(words) = &self.members {
+                    let picked = Picked { selected: Some(&kept), count: kept.len() };
+                    hash_rows(std::slice::from_ref(vector), &[self.ty], picked, hashes);
+                    kept.retain(|&row| {
+                        let (word, bits) = bloom_place(hashes[usize::from(row)], words.len());
+                        words[word] & bits == bits
+                    });
+                }
+            }
         }
         if kept.len() < chunk.count() {
             chunk.selection = Some(kept.into_iter().collect());
         }
         chunk.count() > 0
     }
+
+    fn keep_integers<T: Native + Into<i64>>(&self, values: &[T], rows: Rows<'_>, kept: &mut Vec<u16>) {
+        let Some((low, high)) = self.range else { return };
+        let span = high.abs_diff(low);
+        let value = |row: u16| -> i64 { values[rows.index(row.into())].into() };
+        let in_range = |row: u16| value(row).wrapping_sub(low).cast_unsigned() <= span;
+        match &self.members {
+            Members::Any => retain(kept, in_range),
+            Members::Values(words) => retain(kept, |row| {
+                let at = value(row).wrapping_sub(low).cast_unsigned();
+                // Beyond the range there is no word; the last ones have no bits behind the greatest.
+                words.get((at / 64) as usize).is_some_and(|word| word >> (at % 64) & 1 == 1)
+            }),
+            Members::Bloom(words) => {
+                retain(kept, in_range);
+                retain(kept, |row| {
+                    let (word, bits) = bloom_place(hash_integer(value(row)), words.len());
+                    words[word] & bits == bits
+                });
+            }
+        }
+    }
+}
+
+/// As `Vec::retain`, without a branch that depends on the answer.
+fn retain(rows: &mut Vec<u16>, keep: impl Fn(u16) -> bool) {
+    let mut kept = 0;
+    for at in 0..rows.len() {
+        let row = rows[at];
+        rows[kept] = row;
+        kept += usize::from(keep(row));
+    }
+    rows.truncate(kept);
 }

@@ -1,7 +1,8 @@
 //! Reading whole tables, or a range of their row ids, on any number of threads.
 //!
 //! The row ids are cut into ranges of about equally many leaves; threads take one range after the other. Filters that
-//! joins have made of their kept rows are applied first, then the scan's own conditions.
+//! joins have made of their kept rows are applied first, then the scan's own conditions. When few rows pass, the next
+//! range is read in two steps: first what filters read, then the other columns of the rows that have passed.
 
 use super::filter::RowFilter;
 use super::index_access::row_range;
@@ -9,9 +10,11 @@ use super::pipeline::{Reader, Source};
 use super::resources::Query;
 use super::runtime_filter::RuntimeFilter;
 use crate::error::Result;
+use crate::expr::Expr;
+use crate::ids::RowId;
 use crate::plan::physical::{TableScan, VirtualScan};
 use crate::table::{ChunkScan, RowRange, Table};
-use crate::types::{Chunk, PhysicalType, Vector};
+use crate::types::{Chunk, PhysicalType, Scalar, VECTOR_SIZE, Vector};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +22,12 @@ use std::sync::{Arc, OnceLock};
 const RANGES_A_THREAD: usize = 16;
 /// Rows that a range should have at the least.
 const RANGE_ROWS: f64 = 16_384.0;
+/// Rows after which it is known how many pass.
+const TRIAL_ROWS: usize = 8 * VECTOR_SIZE;
+/// What reading a row's string costs in a scan, reading a column of fixed size or the row id being 1.
+const STRING_COST: usize = 4;
+/// What fetching a row by its id costs.
+const FETCH_COST: usize = 160;
 
 /// A scan of a table.
 pub(super) struct ScanSource {
@@ -61,17 +70,196 @@ impl Source for ScanSource {
     fn reader(&self, query: &Arc<Query>) -> Result<Box<dyn Reader>> {
         let known = query.runtime_filters.read();
         let filter = |(id, column): &(_, usize)| known.get(id).map(|filter| (Arc::clone(filter), *column));
+        let runtime: Vec<_> = self.scan.runtime_filters.iter().filter_map(filter).collect();
+        let ranges = self.ranges.get().map(Arc::clone);
+        let mut lazy = Vec::new();
+        if let Some(ranges) = &ranges {
+            // By the filters of joins alone, and by all.
+            for early in [&[], self.scan.filters.as_slice()] {
+                lazy.extend(Lazy::new(query, &self.scan, &runtime, early, &ranges.table)?);
+            }
+        }
         Ok(Box::new(ScanReader {
-            runtime_filters: self.scan.runtime_filters.iter().filter_map(filter).collect(),
-            filter: RowFilter::new(query, &self.scan.filters)?,
-            ranges: self.ranges.get().map(Arc::clone),
+            filters: Filters::new(query, runtime, &self.scan.filters)?,
             columns: self.scan.columns.clone(),
             row_ids: self.scan.row_ids,
             query: Arc::clone(query),
+            ranges,
+            tally: Tally::default(),
+            lazy,
             current: None,
-            hashes: Vec::new(),
+            way: None,
             shapes: Vec::new(),
         }))
+    }
+}
+
+/// What rows have to pass.
+struct Filters {
+    runtime: Vec<Tried>,
+    conditions: RowFilter,
+    hashes: Vec<u64>,
+}
+
+/// How many rows have passed.
+#[derive(Default)]
+struct Tally {
+    seen: usize,
+    /// Those that passed the filters of joins.
+    joined: usize,
+    /// Those that passed all.
+    passed: usize,
+}
+
+/// A filter of a join, with its success so far.
+struct Tried {
+    filter: Arc<RuntimeFilter>,
+    column: usize,
+    seen: usize,
+    passed: usize,
+}
+
+impl Filters {
+    fn new(
+        query: &Arc<Query>,
+        runtime: Vec<(Arc<RuntimeFilter>, usize)>,
+        conditions: &[Expr],
+    ) -> Result<Self> {
+        let tried = |(filter, column)| Tried { filter, column, seen: 0, passed: 0 };
+        Ok(Self {
+            runtime: runtime.into_iter().map(tried).collect(),
+            conditions: RowFilter::new(query, conditions)?,
+            hashes: Vec::new(),
+        })
+    }
+
+    /// Leaves the rows selected that pass; whether there are any.
+    fn apply(&mut self, chunk: &mut Chunk, tally: &mut Tally) -> Result<bool> {
+        tally.seen += chunk.count();
+        for tried in &mut self.runtime {
+            tried.seen += chunk.count();
+            let any = tried.filter.apply(chunk, tried.column, &mut self.hashes);
+            tried.passed += chunk.count();
+            if !any {
+                return Ok(false);
+            }
+        }
+        // The join finds out anyway: a filter that nearly all rows pass is not worth its price.
+        self.runtime.retain(|tried| tried.seen < TRIAL_ROWS || tried.passed < tried.seen / 8 * 7);
+        tally.joined += chunk.count();
+        let any = self.conditions.apply(chunk)?;
+        tally.passed += chunk.count();
+        Ok(any)
+    }
+}
+
+/// A way to scan in two steps: columns that no early filter reads are fetched for the rows alone that have passed.
+struct Lazy {
+    /// The columns that early filters read.
+    columns: Vec<u16>,
+    shapes: Vec<PhysicalType>,
+    filters: Filters,
+    /// By column, where it belongs in the output.
+    places: Vec<usize>,
+    late: Vec<u16>,
+    late_shapes: Vec<PhysicalType>,
+    late_places: Vec<usize>,
+    /// Of the output; the conditions that are not early.
+    late_conditions: RowFilter,
+    /// What rows have to pass early is that of joins alone.
+    only_joins: bool,
+    chunk: Chunk,
+    /// Rows that wait to be fetched: the filters' columns and the row ids.
+    pending: Chunk,
+}
+
+fn scan_cost(shapes: &[PhysicalType]) -> usize {
+    shapes.iter().map(|shape| if *shape == PhysicalType::Bytes { STRING_COST } else { 1 }).sum()
+}
+
+impl Lazy {
+    /// The way with these conditions early. `None` if there is no early filter or no column beyond those they read.
+    fn new(
+        query: &Arc<Query>,
+        scan: &TableScan,
+        runtime: &[(Arc<RuntimeFilter>, usize)],
+        early: &[Expr],
+        table: &Table,
+    ) -> Result<Option<Self>> {
+        let read = |column: &usize| {
+            let by_condition = early.iter().any(|condition| condition.columns().contains(column));
+            by_condition || runtime.iter().any(|(_, other)| other == column)
+        };
+        let (places, late_places): (Vec<usize>, Vec<usize>) = (0..scan.columns.len()).partition(read);
+        let reads_row_ids = scan.filters.iter().any(|expr| expr.columns().contains(&scan.columns.len()));
+        if places.is_empty() || late_places.is_empty() || reads_row_ids {
+            return Ok(None);
+        }
+        let moved = |column: usize| places.iter().position(|&place| place == column).unwrap_or(column);
+        let mut conditions = early.to_vec();
+        conditions.iter_mut().for_each(|condition| condition.remap_columns(&mut |column| moved(column)));
+        let runtime = runtime.iter().map(|(filter, column)| (Arc::clone(filter), moved(*column))).collect();
+        let columns: Vec<u16> = places.iter().map(|&place| scan.columns[place]).collect();
+        let late: Vec<u16> = late_places.iter().map(|&place| scan.columns[place]).collect();
+        let only_joins = early.is_empty();
+        Ok(Some(Self {
+            shapes: ChunkScan::new(&columns, true, RowRange::ALL).shapes(table),
+            columns,
+            filters: Filters::new(query, runtime, &conditions)?,
+            places,
+            late_shapes: ChunkScan::new(&late, false, RowRange::ALL).shapes(table),
+            late,
+            late_places,
+            late_conditions: RowFilter::new(query, if only_joins { &scan.filters } else { &[] })?,
+            only_joins,
+            chunk: Chunk::default(),
+            pending: Chunk::default(),
+        }))
+    }
+
+    /// What a row costs this way, by what is known of those seen.
+    fn cost(&self, known: &Tally) -> usize {
+        let fetched = if self.only_joins { known.joined } else { known.passed };
+        scan_cost(&self.shapes) + (FETCH_COST + scan_cost(&self.late_shapes)) * fetched / known.seen.max(1)
+    }
+
+    /// Applies what conditions are left to fetched rows, which have been counted as if they passed.
+    fn finish(&mut self, fetched: &mut Chunk, tally: &mut Tally) -> Result<bool> {
+        let before = fetched.count();
+        let any = self.late_conditions.apply(fetched)?;
+        tally.passed -= before - fetched.count();
+        Ok(any)
+    }
+
+    /// Makes `out` the pending rows with all their columns.
+    fn fetch(&mut self, query: &Query, table: &Table, row_ids: bool, out: &mut Chunk) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        let ids = pending.columns.last();
+        let rows: Vec<RowId> = (0..pending.len)
+            .filter_map(|row| match ids?.scalar(row) {
+                Scalar::I64(id) => Some(RowId(id.cast_unsigned())),
+                _ => None,
+            })
+            .collect();
+        let mut late = Chunk::new(self.late_shapes.iter().copied());
+        let mut found = Vec::new();
+        table.fetch(query.store(), &query.statement.view, &rows, &self.late, &mut late, &mut found)?;
+        let mut columns: Vec<Vector> =
+            vec![Vector::new(PhysicalType::Bool); self.places.len() + self.late.len()];
+        // A view sees the same rows as long as it lives: all are found.
+        let kept: Arc<[u16]> = found.iter().map(|&row| row as u16).collect();
+        let missed = found.len() < pending.len;
+        let early = pending.columns.into_iter();
+        let mut early = early.map(|column| if missed { column.select(&kept) } else { column });
+        for (&place, column) in self.places.iter().zip(early.by_ref()) {
+            columns[place] = column;
+        }
+        for (&place, column) in self.late_places.iter().zip(late.columns) {
+            columns[place] = column;
+        }
+        columns.extend(early.filter(|_| row_ids));
+        *out = Chunk { len: found.len(), selection: None, columns };
+        Ok(())
     }
 }
 
@@ -80,39 +268,99 @@ struct ScanReader {
     ranges: Option<Arc<Ranges>>,
     columns: Vec<u16>,
     row_ids: bool,
+    filters: Filters,
+    tally: Tally,
+    lazy: Vec<Lazy>,
     current: Option<ChunkScan>,
-    runtime_filters: Vec<(Arc<RuntimeFilter>, usize)>,
-    filter: RowFilter,
-    hashes: Vec<u64>,
+    /// The one of `lazy` by which the current range is read; `None` if all columns are read at once.
+    way: Option<usize>,
     shapes: Vec<PhysicalType>,
+}
+
+impl ScanReader {
+    /// Begins with the next range; false if there is none.
+    fn begin(&mut self, ranges: &Ranges) -> bool {
+        let next = ranges.next.fetch_add(1, Ordering::Relaxed);
+        let Some(&range) = ranges.list.get(next) else { return false };
+        let whole = ChunkScan::new(&self.columns, self.row_ids, range);
+        self.shapes = whole.shapes(&ranges.table);
+        self.way = None;
+        if self.tally.seen >= TRIAL_ROWS {
+            let costs = self.lazy.iter().map(|lazy| lazy.cost(&self.tally)).enumerate();
+            let best = costs.min_by_key(|&(_, cost)| cost);
+            self.way = best.filter(|&(_, cost)| cost < scan_cost(&self.shapes)).map(|(way, _)| way);
+        }
+        self.current = Some(match self.way {
+            Some(way) => ChunkScan::new(&self.lazy[way].columns, true, range),
+            None => whole,
+        });
+        true
+    }
+
+    /// Reads on in two steps until enough rows wait or the range ends; whether `chunk` has rows.
+    fn next_fetched(&mut self, way: usize, table: &Table, chunk: &mut Chunk) -> Result<bool> {
+        let (lazy, Some(scan)) = (&mut self.lazy[way], &mut self.current) else { return Ok(false) };
+        let view = &self.query.statement.view;
+        while lazy.pending.len < VECTOR_SIZE / 2 {
+            self.query.check()?;
+            prepare(&mut lazy.chunk, &lazy.shapes);
+            if !scan.next(table, self.query.store(), view, &mut lazy.chunk)? {
+                self.current = None;
+                break;
+            }
+            if !lazy.filters.apply(&mut lazy.chunk, &mut self.tally)? {
+                continue;
+            }
+            let passed = lazy.chunk.count();
+            if lazy.pending.len == 0 {
+                lazy.pending = Chunk::new(lazy.shapes.iter().copied());
+            }
+            let mut taken = lazy.pending.append(&lazy.chunk, 0);
+            if taken < passed {
+                // More than is expected: the first go out, the others wait.
+                lazy.fetch(&self.query, table, self.row_ids, chunk)?;
+                lazy.pending = Chunk::new(lazy.shapes.iter().copied());
+                taken += lazy.pending.append(&lazy.chunk, taken);
+                debug_assert_eq!(taken, passed);
+                return lazy.finish(chunk, &mut self.tally);
+            }
+        }
+        if lazy.pending.len == 0 {
+            return Ok(false);
+        }
+        lazy.fetch(&self.query, table, self.row_ids, chunk)?;
+        lazy.finish(chunk, &mut self.tally)
+    }
+}
+
+/// What the stages have left of a chunk may have other columns.
+fn prepare(chunk: &mut Chunk, shapes: &[PhysicalType]) {
+    if !chunk.columns.iter().map(Vector::physical).eq(shapes.iter().copied()) {
+        *chunk = Chunk::new(shapes.iter().copied());
+    }
 }
 
 impl Reader for ScanReader {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        let Some(ranges) = &self.ranges else { return Ok(false) };
+        let Some(ranges) = self.ranges.clone() else { return Ok(false) };
         loop {
             self.query.check()?;
-            let Some(scan) = &mut self.current else {
-                let next = ranges.next.fetch_add(1, Ordering::Relaxed);
-                let Some(&range) = ranges.list.get(next) else { return Ok(false) };
-                let scan = ChunkScan::new(&self.columns, self.row_ids, range);
-                self.shapes = scan.shapes(&ranges.table);
-                self.current = Some(scan);
-                continue;
-            };
-            // What the stages have left of the chunk may have other columns.
-            if !chunk.columns.iter().map(Vector::physical).eq(self.shapes.iter().copied()) {
-                *chunk = Chunk::new(self.shapes.iter().copied());
+            if self.current.is_none() && !self.begin(&ranges) {
+                return Ok(false);
             }
+            if let Some(way) = self.way {
+                if self.next_fetched(way, &ranges.table, chunk)? {
+                    return Ok(true);
+                }
+                continue;
+            }
+            let Some(scan) = &mut self.current else { return Ok(false) };
+            prepare(chunk, &self.shapes);
             if !scan.next(&ranges.table, self.query.store(), &self.query.statement.view, chunk)? {
                 self.current = None;
                 continue;
             }
-            let passes = self
-                .runtime_filters
-                .iter()
-                .all(|(filter, column)| filter.apply(chunk, *column, &mut self.hashes));
-            if passes && self.filter.apply(chunk)? {
+            if self.filters.apply(chunk, &mut self.tally)? {
                 return Ok(true);
             }
         }

@@ -67,13 +67,18 @@ impl Expr {
             Self::Constant { value, ty }
                 if ty == DataType::Unknown || cast_volatility(&ty, &to) == Volatility::Immutable =>
             {
-                // What a literal of unknown type means may depend on the session: `'now'::timestamptz`.
-                if ty == DataType::Unknown && cast_volatility(&ty, &to) != Volatility::Immutable {
+                let read =
+                    |times: TimeContext| value.clone().cast(&to, literal_context(&ty, context), &times);
+                let constant = read(TimeContext::default())?;
+                // What a literal of unknown type means may depend on when and where it is read: `'now'::timestamptz`.
+                if ty == DataType::Unknown
+                    && cast_volatility(&ty, &to) != Volatility::Immutable
+                    && !read(ELSEWHERE).is_ok_and(|value| value == constant)
+                {
                     let operand = Box::new(Self::Constant { value, ty });
                     return Ok(Self::Cast { operand, to, context });
                 }
-                let value = value.cast(&to, literal_context(&ty, context), &TimeContext::default())?;
-                Ok(Self::Constant { value, ty: to })
+                Ok(Self::Constant { value: constant, ty: to })
             }
             // The parameter takes the type it is used as.
             Self::Parameter { number, ty: DataType::Unknown } => Ok(Self::Parameter { number, ty: to }),
@@ -401,6 +406,9 @@ pub fn cast_volatility(from: &DataType, to: &DataType) -> Volatility {
         _ => Volatility::Immutable,
     }
 }
+
+/// Another day, hour and zone than the default.
+const ELSEWHERE: TimeContext = TimeContext { now: 700_123_456_789_012, zone_seconds: 12_345 };
 
 /// A literal is cut only where a cast is written.
 fn literal_context(ty: &DataType, context: CastContext) -> CastContext {

@@ -4,6 +4,7 @@ use super::eval::evaluate_constant;
 use super::function::Volatility;
 use super::{CompareOp, Environment, EvalContext, Expr, SessionNames};
 use crate::error::{Result, StatementError};
+use crate::types::datetime::{date_to_timestamp, timestamp_to_date};
 use crate::types::{DataType, TimeContext, Value};
 
 /// The expression with its constant parts computed, without columns, parameters or anything of the session. A part
@@ -64,6 +65,7 @@ fn simplify(expr: &mut Expr) {
                 *operator = operator.commute();
                 std::mem::swap(left, right);
             }
+            unwrap_cast(expr);
         }
         Expr::Case { branches, otherwise, ty } => {
             branches.retain(|(condition, _)| !is_never_true(condition));
@@ -92,6 +94,40 @@ fn simplify(expr: &mut Expr) {
             }
         }
         _ => {}
+    }
+}
+
+/// Makes of the comparison of a widened value with a constant one of the value itself, so that an index or statistics
+/// of a column can be used.
+fn unwrap_cast(expr: &mut Expr) {
+    let Expr::Compare { operator, left, right } = expr else { return };
+    let (Expr::Cast { operand, to, .. }, Expr::Constant { value, .. }) = (&mut **left, &**right) else {
+        return;
+    };
+    let ty = operand.data_type();
+    let narrow = match (&ty, &*to, value) {
+        (DataType::SmallInt, DataType::Integer, Value::Integer(n)) => {
+            (*n).try_into().ok().map(Value::SmallInt)
+        }
+        (DataType::SmallInt, DataType::BigInt, Value::BigInt(n)) => (*n).try_into().ok().map(Value::SmallInt),
+        (DataType::Integer, DataType::BigInt, Value::BigInt(n)) => (*n).try_into().ok().map(Value::Integer),
+        (DataType::Date, DataType::Timestamp, &Value::Timestamp(moment)) => {
+            let day = timestamp_to_date(moment);
+            if date_to_timestamp(day).is_ok_and(|midnight| midnight != moment) {
+                // Days before a moment within a day are those up to it.
+                *operator = match operator {
+                    CompareOp::Less | CompareOp::LessEqual => CompareOp::LessEqual,
+                    CompareOp::Greater | CompareOp::GreaterEqual => CompareOp::Greater,
+                    _ => return,
+                };
+            }
+            Some(Value::Date(day))
+        }
+        _ => None,
+    };
+    if let Some(value) = narrow {
+        **left = take(operand);
+        **right = Expr::Constant { value, ty };
     }
 }
 

@@ -6,6 +6,7 @@
 use super::TableSizes;
 use crate::catalog::{ColumnStatistics, TableEntry};
 use crate::expr::{CompareOp, Expr, IsTest, PatternKind};
+use crate::ids::ObjectId;
 use crate::plan::logical::{ColumnId, JoinKind, LogicalPlan, SetOperator};
 use crate::table::RowKey;
 use crate::types::Value;
@@ -86,7 +87,7 @@ impl<'a> Estimator<'a> {
     }
 
     /// Whether rows may be looked for in an index.
-    pub(super) fn may_use(&self, index: crate::ids::ObjectId) -> bool {
+    pub(super) fn may_use(&self, index: ObjectId) -> bool {
         self.sizes.may_use(index)
     }
 
@@ -213,6 +214,7 @@ impl<'a> Estimator<'a> {
     pub(super) fn share(&self, conditions: &[Expr]) -> f64 {
         let mut share = 1.0;
         let mut ranges: Vec<Range<'_>> = Vec::new();
+        let mut equal: Vec<(&Expr, &Expr)> = Vec::new();
         let mut open: Vec<&Expr> = conditions.iter().collect();
         while let Some(condition) = open.pop() {
             match condition {
@@ -233,11 +235,49 @@ impl<'a> Estimator<'a> {
                     });
                     ranges[at].narrow(operator, self.below(left, right));
                 }
+                Expr::Compare { operator: CompareOp::Equal | CompareOp::NotDistinct, left, right }
+                    if !left.columns().is_empty() && !right.columns().is_empty() =>
+                {
+                    equal.push((left, right));
+                }
                 condition => share *= self.selectivity(condition),
             }
         }
+        share *= self.equal_share(equal);
         share *= ranges.iter().map(Range::share).product::<f64>();
         share.clamp(0.0, 1.0)
+    }
+
+    /// The share of pairs of rows that are equal in all of these. Several columns of one table have no more different
+    /// combinations than the table has rows.
+    fn equal_share(&self, equalities: Vec<(&Expr, &Expr)>) -> f64 {
+        let mut groups: HashMap<_, Vec<(f64, f64)>> = HashMap::new();
+        for (left, right) in equalities {
+            let table =
+                |expr| plain_column(expr).and_then(|id| self.origin(id)).map(|(table, _)| table.storage);
+            let distinct = (self.distinct_of(left), self.distinct_of(right));
+            let (tables, distinct) = match (table(left), table(right)) {
+                (a, b) if a <= b => ((a, b), distinct),
+                (a, b) => ((b, a), (distinct.1, distinct.0)),
+            };
+            groups.entry(tables).or_default().push(distinct);
+        }
+        let rows =
+            |table: Option<ObjectId>| table.map_or(f64::INFINITY, |table| self.sizes.rows(table).max(1.0));
+        let share = |((a, b), distinct): ((Option<ObjectId>, Option<ObjectId>), Vec<(f64, f64)>)| {
+            if a.is_some() && b.is_some() {
+                let left: f64 = distinct.iter().map(|pair| pair.0).product();
+                let right: f64 = distinct.iter().map(|pair| pair.1).product();
+                return 1.0 / left.min(rows(a)).max(right.min(rows(b))).max(1.0);
+            }
+            // Of columns that are computed nothing is known together: the second counts half, the third a quarter.
+            let mut shares: Vec<f64> =
+                distinct.iter().map(|pair| 1.0 / pair.0.max(pair.1).max(1.0)).collect();
+            shares.sort_by(f64::total_cmp);
+            let weights = std::iter::successors(Some(1.0), |weight| Some(weight / 2.0));
+            shares.into_iter().zip(weights).map(|(share, weight): (f64, f64)| share.powf(weight)).product()
+        };
+        groups.into_iter().map(share).product()
     }
 
     /// The share of rows for which a condition is true.
@@ -298,7 +338,8 @@ impl<'a> Estimator<'a> {
 
     fn equals_constant(&self, left: &Expr, right: &Expr) -> f64 {
         let Some(id) = plain_column(left) else {
-            let distinct = self.distinct_of(left);
+            // A computed value has fewer different values than what it is computed of.
+            let distinct = self.distinct_of(left).min(DISTINCT);
             return if distinct > 0.0 { 1.0 / distinct } else { EQUALITY };
         };
         if let (Some(known), Expr::Constant { value, .. }) = (self.statistics(id), right) {

@@ -131,25 +131,19 @@ impl Graph {
     }
 
     /// Rows of the join of a set of relations.
-    fn rows(&self, set: u64, sizes: &[f64], shares: &[f64]) -> f64 {
+    fn rows(set: u64, sizes: &[f64], shares: &Shares) -> f64 {
         let product: f64 = members(set).map(|relation| sizes[relation]).product();
-        // Conditions between the same relations are seldom independent: the second counts half, the third a quarter.
-        let mut by_mask: HashMap<u64, Vec<f64>> = HashMap::new();
-        for (&(_, mask), &share) in self.edges.iter().zip(shares) {
-            if mask & !set == 0 {
-                by_mask.entry(mask).or_default().push(share);
-            }
+        let within = shares.iter().filter(|(mask, _)| mask & !set == 0);
+        (product * within.map(|(_, share)| share.max(1e-12)).product::<f64>()).max(1.0)
+    }
+
+    /// What the conditions between the same relations leave of their pairs.
+    fn shares(&self, estimator: &Estimator<'_>) -> Shares {
+        let mut by_mask: HashMap<u64, Vec<Expr>> = HashMap::new();
+        for (condition, mask) in &self.edges {
+            by_mask.entry(*mask).or_default().push(condition.clone());
         }
-        let mut share = 1.0;
-        for mut shares in by_mask.into_values() {
-            shares.sort_by(f64::total_cmp);
-            let mut weight = 1.0;
-            for one in shares {
-                share *= one.max(1e-12).powf(weight);
-                weight /= 2.0;
-            }
-        }
-        (product * share).max(1.0)
+        by_mask.into_iter().map(|(mask, conditions)| (mask, estimator.share(&conditions))).collect()
     }
 
     fn connects(&self, left: u64, right: u64) -> bool {
@@ -160,8 +154,7 @@ impl Graph {
     fn order(mut self, estimator: &Estimator<'_>) -> LogicalPlan {
         let sizes: Vec<f64> =
             self.relations.iter().map(|relation| estimator.rows(relation).max(1.0)).collect();
-        let shares: Vec<f64> =
-            self.edges.iter().map(|(condition, _)| estimator.selectivity(condition)).collect();
+        let shares = self.shares(estimator);
         let single = |relation: usize| Best { cost: 0.0, rows: sizes[relation], left: 0 };
         let mut best: HashMap<u64, Best> = (0..sizes.len()).map(|i| (1 << i, single(i))).collect();
         let mut parts: Vec<u64> = (0..sizes.len()).map(|i| 1 << i).collect();
@@ -183,7 +176,7 @@ impl Graph {
         }
     }
 
-    fn try_all(&self, best: &mut HashMap<u64, Best>, sizes: &[f64], shares: &[f64]) {
+    fn try_all(&self, best: &mut HashMap<u64, Best>, sizes: &[f64], shares: &Shares) {
         let all = (1u64 << sizes.len()) - 1;
         for set in 1..=all {
             if set.count_ones() < 2 {
@@ -196,7 +189,7 @@ impl Graph {
                 if let (Some(&l), Some(&r)) = (best.get(&left), best.get(&right))
                     && self.connects(left, right)
                 {
-                    let rows = *rows.get_or_insert_with(|| self.rows(set, sizes, shares));
+                    let rows = *rows.get_or_insert_with(|| Self::rows(set, sizes, shares));
                     let cost = l.cost + r.cost + rows + build_cost(l.rows, r.rows);
                     if best.get(&set).is_none_or(|known| cost < known.cost) {
                         best.insert(set, Best { cost, rows, left });
@@ -223,7 +216,7 @@ impl Graph {
         mut parts: Vec<u64>,
         best: &mut HashMap<u64, Best>,
         sizes: &[f64],
-        shares: &[f64],
+        shares: &Shares,
     ) {
         // A component of hyperedges may have no plan without a product: it falls back to its members.
         parts = parts
@@ -237,7 +230,7 @@ impl Graph {
             for (i, &left) in parts.iter().enumerate() {
                 for (j, &right) in parts.iter().enumerate().skip(i + 1) {
                     let product = !self.connects(left, right);
-                    let rows = self.rows(left | right, sizes, shares);
+                    let rows = Self::rows(left | right, sizes, shares);
                     let better = choice.is_none_or(|(p, r, ..)| (product, rows) < (p, r));
                     if better {
                         choice = Some((product, rows, i, j));
@@ -253,6 +246,9 @@ impl Graph {
         }
     }
 }
+
+/// By set of relations, the share of their pairs that the conditions between just these leave.
+type Shares = Vec<(u64, f64)>;
 
 /// Keeping the smaller side in memory costs more than letting a row pass.
 fn build_cost(left: f64, right: f64) -> f64 {

@@ -15,8 +15,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows of one COPY after which statistics are collected, if the table has none or has grown by a fifth.
-const ANALYZE_ROWS: u64 = 10_000;
+/// Rows of one COPY after which statistics are collected anew, if the table has grown by a fifth.
+const ANALYZE_ROWS: u64 = 50;
 
 /// The bytes of a file, one after the other.
 struct FileSource {
@@ -159,8 +159,8 @@ impl Session {
     /// is at it.
     fn analyze_grown(&mut self, table: &TableEntry, rows: u64) -> Result<()> {
         let entry = self.known(table)?;
-        let before = entry.statistics.as_ref().map_or(0, |statistics| statistics.rows);
-        if rows < ANALYZE_ROWS.max(before / 5) {
+        let enough = entry.statistics.as_ref().map_or(1, |known| ANALYZE_ROWS.max(known.rows / 5));
+        if rows < enough {
             return Ok(());
         }
         let free = self.in_transaction(|_, tx| {

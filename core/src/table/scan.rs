@@ -171,6 +171,10 @@ fn visible_parts<'a>(
     let statuses = store.transactions().statuses();
     let versions = versions_of_read(guard).filter(|versions| !versions.all_current(view, statuses));
     let Some(versions) = versions else {
+        if slots.len() == 1 {
+            parts.extend(leaf.is_alive(slots.start).then(|| Part::Run(slots.clone())));
+            return Ok(slots.end);
+        }
         let mut runs = Vec::new();
         let next = leaf.alive_runs(slots, room, &mut runs);
         parts.extend(runs.into_iter().map(Part::Run));
@@ -221,12 +225,13 @@ fn append_parts(
 }
 
 fn append_row_ids(leaf: &LeafView<'_, [u8]>, parts: &[Part<'_>], out: &mut FlatVector) {
-    let mut push = |slot| out.push(leaf.row_id(slot).0.cast_signed());
-    for part in parts {
-        match part {
-            Part::Run(slots) => slots.clone().for_each(&mut push),
-            Part::Image(image) => push(image.slot()),
-        }
+    let (ids, _) = out.extend_bytes(parts.iter().map(Part::rows).sum()).as_chunks_mut::<8>();
+    let slots = parts.iter().flat_map(|part| match part {
+        Part::Run(slots) => slots.clone(),
+        Part::Image(image) => image.slot()..image.slot() + 1,
+    });
+    for (id, slot) in ids.iter_mut().zip(slots) {
+        *id = leaf.row_id(slot).0.to_ne_bytes();
     }
 }
 

@@ -169,7 +169,7 @@ impl Stage for AggregateStage {
         let rows = picked.selected.map_or(RowSet::All(picked.count), RowSet::Some);
         for (number, arguments) in &self.plain {
             let inputs: Vec<&Vector> = arguments.clone().map(|argument| outputs.get(argument)).collect();
-            table.update(*number, &inputs, rows)?;
+            table.update_all(*number, &inputs, rows)?;
         }
         self.keys.clear();
         for call in &mut self.filtered {

@@ -82,9 +82,17 @@ struct Scratch {
     pairs: Vec<(u16, u32)>,
     /// By row.
     groups: Vec<u32>,
+    /// By group, its rows of the chunk; as many as there are groups, or none if there are too many.
+    dealt: Vec<Vec<u16>>,
 }
 
 const UNKNOWN: u32 = u32::MAX;
+
+/// Up to so many groups the rows of a chunk are dealt to them, so that an aggregate goes through the rows of one group
+/// after those of another: it can keep its state in registers meanwhile.
+const FEW_GROUPS: usize = 8;
+/// Rows of a chunk for which that is worth while.
+const MANY_ROWS: usize = 128;
 
 impl GroupTable {
     /// No groups; without keys the one there is.
@@ -162,6 +170,22 @@ impl GroupTable {
         }
         self.states.resize(self.store.len() * self.layout.stride, 0);
         self.scratch = scratch;
+        self.deal(picked);
+    }
+
+    /// Deals the rows found last to their groups, if these are few.
+    fn deal(&mut self, picked: Picked<'_>) {
+        let Scratch { groups, dealt, .. } = &mut self.scratch;
+        let few = self.store.len() <= FEW_GROUPS && picked.count >= MANY_ROWS && !self.layout.is_empty();
+        dealt.truncate(if few { self.store.len() } else { 0 });
+        if few {
+            dealt.resize_with(self.store.len(), Vec::new);
+            dealt.iter_mut().for_each(Vec::clear);
+            // Rows of a chunk fit u16.
+            (0..picked.count)
+                .map(|i| picked.row(i))
+                .for_each(|row| dealt[groups[row] as usize].push(row as u16));
+        }
     }
 
     /// Finds a candidate or a free slot for each pending row, and gives the free slots to new groups.
@@ -212,13 +236,28 @@ impl GroupTable {
         }
     }
 
-    /// Folds rows, whose groups were found last, into the states of the aggregate `number`.
+    /// Folds some of the rows whose groups were found last into the states of the aggregate `number`.
     pub(super) fn update(&mut self, number: usize, inputs: &[&Vector], rows: RowSet<'_>) -> Result<()> {
         let groups = if self.has_keys() { Groups::Each(&self.scratch.groups) } else { Groups::One(0) };
         let layout = &self.layout;
         let (stride, offset) = (layout.stride, layout.offsets[number]);
         let mut states = States { bytes: &mut self.states, stride, offset, heap: &mut self.heap };
         layout.accumulators[number].update(&mut states, groups, inputs, rows)
+    }
+
+    /// The same with all of these rows.
+    pub(super) fn update_all(&mut self, number: usize, inputs: &[&Vector], rows: RowSet<'_>) -> Result<()> {
+        if self.scratch.dealt.is_empty() {
+            return self.update(number, inputs, rows);
+        }
+        let layout = &self.layout;
+        let (stride, offset) = (layout.stride, layout.offsets[number]);
+        let mut states = States { bytes: &mut self.states, stride, offset, heap: &mut self.heap };
+        for (group, rows) in (0..).zip(&self.scratch.dealt).filter(|(_, rows)| !rows.is_empty()) {
+            let rows = RowSet::Some(rows);
+            layout.accumulators[number].update(&mut states, Groups::One(group), inputs, rows)?;
+        }
+        Ok(())
     }
 
     /// The groups of each partition at `level`.

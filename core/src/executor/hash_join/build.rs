@@ -11,6 +11,7 @@ use crate::executor::row_store::RowStore;
 use crate::executor::runtime_filter::RuntimeFilter;
 use crate::executor::spill::SpillRun;
 use crate::expr::eval::Evaluator;
+use crate::plan::physical::JoinType;
 use crate::types::{Chunk, FlatVector, PhysicalType, Selection, VECTOR_SIZE, Vector};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -218,7 +219,7 @@ impl Stage for BuildStage {
             kept.extend(chunk.rows().filter(|&row| !is_null(row)).map(|row| row as u16));
             if kept.len() < chunk.count() {
                 self.join.has_null.store(true, Ordering::Relaxed);
-                if !spec.keeps_right() {
+                if !spec.keeps_right() || spec.kind == JoinType::RightSemi {
                     std::mem::swap(&mut self.kept, chunk.selection.get_or_insert_default());
                 }
             }

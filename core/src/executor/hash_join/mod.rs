@@ -6,7 +6,7 @@
 //!   left rows  --> table --> rows
 //!                   `-- partition on disk: to disk too
 //!   then, partition by partition: right rows, as many as fit, x all left rows --> rows     (SpilledSource)
-//!   then, if right rows without a match count: those                                      (UnmatchedSource)
+//!   then, if right rows come out for their match or for having none: those                (KeptSource)
 //! ```
 //! A partition whose right rows do not fit is done in several passes over its left rows, which remember what they have
 //! met; so neither size nor skew is a limit.
@@ -22,6 +22,7 @@ use super::pipeline::{Flow, Operator, Reader, Source, Stage};
 use super::resources::Query;
 use super::spill::SpillRun;
 use crate::error::Result;
+use crate::plan::physical::JoinType;
 use crate::types::{Chunk, FlatVector, Scalar, Selection, VECTOR_SIZE, Vector};
 use probe::{Prober, RightSide};
 use std::sync::Arc;
@@ -131,22 +132,22 @@ impl ProbeStage {
     }
 }
 
-/// Right rows in memory that have met no left row.
-pub(super) struct UnmatchedSource(pub(super) Arc<JoinState>);
+/// Right rows in memory that come out when all left rows have passed.
+pub(super) struct KeptSource(pub(super) Arc<JoinState>);
 
-impl Source for UnmatchedSource {
+impl Source for KeptSource {
     fn prepare(&self, _: &Arc<Query>) -> Result<usize> {
         Ok(self.0.table().store().len().div_ceil(VECTOR_SIZE).max(1))
     }
 
     fn reader(&self, _: &Arc<Query>) -> Result<Box<dyn Reader>> {
-        Ok(Box::new(UnmatchedReader(Arc::clone(&self.0))))
+        Ok(Box::new(KeptReader(Arc::clone(&self.0))))
     }
 }
 
-struct UnmatchedReader(Arc<JoinState>);
+struct KeptReader(Arc<JoinState>);
 
-impl Reader for UnmatchedReader {
+impl Reader for KeptReader {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
         let table = self.0.table();
         let start = self.0.next_row.fetch_add(VECTOR_SIZE, Ordering::Relaxed);
@@ -154,17 +155,22 @@ impl Reader for UnmatchedReader {
             return Ok(false);
         }
         let end = table.store().len().min(start + VECTOR_SIZE);
-        *chunk = unmatched_rows(&self.0.spec, table, start..end);
+        *chunk = kept_rows(&self.0.spec, table, start..end);
         Ok(true)
     }
 }
 
-/// The rows among these that have met no left row, with NULLs for its columns.
-fn unmatched_rows(spec: &JoinSpec, table: &table::JoinTable, rows: std::ops::Range<usize>) -> Chunk {
+/// The rows among these that are wanted: that have met a left row, or that have not, with NULLs for its columns if the
+/// join has these.
+fn kept_rows(spec: &JoinSpec, table: &table::JoinTable, rows: std::ops::Range<usize>) -> Chunk {
+    let with_match = spec.kind == JoinType::RightSemi;
     // Stores have fewer than 2^32 rows.
-    let rows: Vec<u32> = rows.map(|row| row as u32).filter(|&row| !table.is_marked(row)).collect();
-    let nulls = spec.left_types.iter().map(|ty| Vector::constant(ty.physical(), Scalar::Null));
-    let mut columns: Vec<Vector> = nulls.collect();
+    let rows = rows.map(|row| row as u32).filter(|&row| table.is_marked(row) == with_match);
+    let rows: Vec<u32> = rows.collect();
+    let mut columns = Vec::new();
+    if spec.gives_pairs() {
+        columns.extend(spec.left_types.iter().map(|ty| Vector::constant(ty.physical(), Scalar::Null)));
+    }
     for (place, ty) in spec.places.iter().zip(&spec.right_types) {
         let mut values = FlatVector::with_capacity(ty.physical(), rows.len());
         match place {

@@ -109,6 +109,10 @@ impl Prober {
             return Ok(None);
         }
         while self.find_pairs(table) {
+            if self.spec.only_marks() && self.conditions.is_empty() {
+                self.pairs.iter().for_each(|pair| table.mark(pair.1));
+                continue;
+            }
             if !self.pairs.is_empty()
                 && let Some(out) = self.take_pairs(chunk, table, flags)?
             {
@@ -140,6 +144,7 @@ impl Prober {
     /// Collects pairs whose keys are equal, up to a chunk of candidates; false if there are no more.
     fn find_pairs(&mut self, table: &JoinTable) -> bool {
         self.pairs.clear();
+        let once = self.spec.only_marks();
         while self.pairs.len() < VECTOR_SIZE {
             if self.entries.is_empty() {
                 let Some(&row) = self.rows.get(self.next) else { break };
@@ -152,7 +157,10 @@ impl Prober {
             while self.pairs.len() < VECTOR_SIZE
                 && let Some(entry) = self.entries.next()
             {
-                self.pairs.extend(table.row_at(entry, hash).map(|other| (row, other)));
+                let found = table.row_at(entry, hash);
+                self.pairs.extend(
+                    found.filter(|&other| !once || !table.is_marked(other)).map(|other| (row, other)),
+                );
             }
         }
         let more = !self.pairs.is_empty();
@@ -170,7 +178,7 @@ impl Prober {
         let lefts: Arc<[u16]> = self.pairs.iter().map(|pair| pair.0).collect();
         let rights: Vec<u32> = self.pairs.iter().map(|pair| pair.1).collect();
         let mut columns: Vec<Vector> = chunk.columns.iter().map(|column| column.select(&lefts)).collect();
-        for (place, ty) in self.spec.places.iter().zip(&self.spec.right_types) {
+        for (place, ty) in self.spec.pair_places.iter().zip(&self.spec.right_types) {
             columns.push(match place {
                 Some(column) => {
                     let mut values = FlatVector::with_capacity(ty.physical(), rights.len());
@@ -223,7 +231,7 @@ impl Prober {
     /// What is said of the left rows of a chunk when all right rows have been seen.
     pub(super) fn rest(&self, chunk: &Chunk, flags: &RowFlags, right: RightSide) -> Option<Chunk> {
         let wanted = match self.spec.kind {
-            JoinType::Inner | JoinType::Right => return None,
+            JoinType::Inner | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti => return None,
             JoinType::Left | JoinType::Full | JoinType::Single | JoinType::Anti => 0,
             JoinType::Semi => MATCHED,
             JoinType::Mark(_) => return Some(self.mark(chunk, flags, right)),

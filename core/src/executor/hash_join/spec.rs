@@ -24,6 +24,8 @@ pub(in crate::executor) struct JoinSpec {
     pub(super) format: Arc<RowFormat>,
     /// By column of the right side, where the kept rows have it.
     pub(super) places: Vec<Option<usize>>,
+    /// The same, of those columns that are read of a pair.
+    pub(super) pair_places: Vec<Option<usize>>,
 }
 
 /// Keys that compare alike: of two decimals of different scale, both without one.
@@ -56,10 +58,11 @@ impl JoinSpec {
             let all = join.conditions.iter().chain(tests);
             all.into_iter().any(|expr| expr.columns().contains(&(left_types.len() + column)))
         };
+        let read_by_pairs: Vec<bool> = (0..right_types.len()).map(read_by_pairs).collect();
         let mut places = vec![None; right_types.len()];
         let mut payload = Vec::new();
         for (column, place) in places.iter_mut().enumerate() {
-            if !gives_right(&join.kind) && !read_by_pairs(column) {
+            if !gives_pairs(&join.kind) && !gives_kept(&join.kind) && !read_by_pairs[column] {
                 continue;
             }
             let as_key = right_keys
@@ -72,7 +75,10 @@ impl JoinSpec {
         }
         let kept: Vec<DataType> =
             key_types.iter().copied().chain(payload.iter().map(|&column| right_types[column])).collect();
+        let in_pairs =
+            |(&place, read): (&Option<usize>, bool)| place.filter(|_| gives_pairs(&join.kind) || read);
         Arc::new(Self {
+            pair_places: places.iter().zip(read_by_pairs).map(in_pairs).collect(),
             node,
             kind: join.kind.clone(),
             left_types,
@@ -89,14 +95,19 @@ impl JoinSpec {
         })
     }
 
-    /// Whether right rows without a match come out.
-    pub(super) fn keeps_right(&self) -> bool {
-        matches!(self.kind, JoinType::Right | JoinType::Full)
+    /// Whether right rows come out when all left rows have passed, those with a match or those without.
+    pub(in crate::executor) fn keeps_right(&self) -> bool {
+        gives_kept(&self.kind)
+    }
+
+    /// Whether right rows come out for their match alone, so that one is enough.
+    pub(super) fn only_marks(&self) -> bool {
+        matches!(self.kind, JoinType::RightSemi | JoinType::RightAnti)
     }
 
     /// Whether pairs come out.
     pub(super) fn gives_pairs(&self) -> bool {
-        gives_right(&self.kind)
+        gives_pairs(&self.kind)
     }
 
     /// Whether it only counts that there is a match.
@@ -104,7 +115,13 @@ impl JoinSpec {
         let test_free = match &self.kind {
             JoinType::Semi | JoinType::Anti | JoinType::Mark(Mark::NullAware) => true,
             JoinType::Mark(Mark::Test(tests)) => tests.is_empty(),
-            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full | JoinType::Single => false,
+            JoinType::Inner
+            | JoinType::Left
+            | JoinType::Right
+            | JoinType::Full
+            | JoinType::Single
+            | JoinType::RightSemi
+            | JoinType::RightAnti => false,
         };
         test_free && self.conditions.is_empty()
     }
@@ -125,9 +142,15 @@ impl JoinSpec {
     }
 }
 
-fn gives_right(kind: &JoinType) -> bool {
+fn gives_pairs(kind: &JoinType) -> bool {
     match kind {
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full | JoinType::Single => true,
-        JoinType::Semi | JoinType::Anti | JoinType::Mark(_) => false,
+        JoinType::Semi | JoinType::Anti | JoinType::RightSemi | JoinType::RightAnti | JoinType::Mark(_) => {
+            false
+        }
     }
+}
+
+fn gives_kept(kind: &JoinType) -> bool {
+    matches!(kind, JoinType::Right | JoinType::Full | JoinType::RightSemi | JoinType::RightAnti)
 }

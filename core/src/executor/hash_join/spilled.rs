@@ -1,9 +1,9 @@
 //! The partitions of a hash join that are on disk, one after the other.
 
 use super::build::{JoinState, append_kept};
+use super::kept_rows;
 use super::probe::Prober;
 use super::table::JoinTable;
-use super::unmatched_rows;
 use crate::error::Result;
 use crate::executor::memory::Allowance;
 use crate::executor::pipeline::{Reader, Source};
@@ -56,8 +56,8 @@ enum Part {
     Load,
     /// Left rows look for matches among some right rows.
     Probe { table: JoinTable, left: RunsReader, chunk: Option<Chunk>, row: usize },
-    /// Right rows without a match come out.
-    Unmatched { table: JoinTable, next: usize },
+    /// Right rows that are wanted for their match, or for having none, come out.
+    Kept { table: JoinTable, next: usize },
     /// Left rows are said what they are.
     Rest { left: RunsReader, row: usize },
 }
@@ -155,7 +155,7 @@ impl PartitionReader {
                 }
                 Ok(out)
             }
-            Part::Unmatched { table, next } => {
+            Part::Kept { table, next } => {
                 let start = *next;
                 *next += VECTOR_SIZE;
                 if start >= table.store().len() {
@@ -163,7 +163,7 @@ impl PartitionReader {
                     return Ok(None);
                 }
                 let end = table.store().len().min(start + VECTOR_SIZE);
-                Ok(Some(unmatched_rows(&self.join.spec, table, start..end)))
+                Ok(Some(kept_rows(&self.join.spec, table, start..end)))
             }
             Part::Rest { left, row } => {
                 let Some(chunk) = left.next()? else {
@@ -208,7 +208,7 @@ impl PartitionReader {
             && let Part::Probe { table, .. } = std::mem::replace(&mut partition.part, Part::Load)
             && self.join.spec.keeps_right()
         {
-            partition.part = Part::Unmatched { table, next: 0 };
+            partition.part = Part::Kept { table, next: 0 };
         }
     }
 }

@@ -29,6 +29,8 @@ fn kinds() -> Vec<JoinType> {
         JoinType::Full,
         JoinType::Semi,
         JoinType::Anti,
+        JoinType::RightSemi,
+        JoinType::RightAnti,
         JoinType::Mark(Mark::Test(vec![test])),
         JoinType::Mark(Mark::Test(Vec::new())),
     ]
@@ -42,6 +44,7 @@ fn types_of(kind: &JoinType) -> Vec<DataType> {
     let mut types = LEFT.to_vec();
     match kind {
         JoinType::Semi | JoinType::Anti => {}
+        JoinType::RightSemi | JoinType::RightAnti => return RIGHT.to_vec(),
         JoinType::Mark(_) => types.push(DataType::Boolean),
         _ => types.extend(RIGHT),
     }
@@ -71,6 +74,7 @@ fn naive(
                     out.push(l.clone());
                 }
             }
+            JoinType::RightSemi | JoinType::RightAnti => {}
             JoinType::Mark(Mark::Test(tests)) => {
                 let passes = |&&r: &&usize| tests.is_empty() || less(&l[2], &right[r][2]);
                 let mark = Value::Boolean(found.iter().any(|r| passes(&r)));
@@ -93,11 +97,22 @@ fn naive(
             }
         }
     }
-    if matches!(kind, JoinType::Right | JoinType::Full) {
-        let unmet = right.iter().zip(met).filter(|(_, met)| !met);
-        out.extend(unmet.map(|(r, _)| pair(&vec![Value::Null; LEFT.len()], r)));
-    }
+    out.extend(kept(right, &met, kind));
     out
+}
+
+/// The right rows that come out when all left rows have passed.
+fn kept(right: &[Vec<Value>], met: &[bool], kind: &JoinType) -> Vec<Vec<Value>> {
+    let some = |wanted: bool| right.iter().zip(met).filter(move |(_, met)| **met == wanted).map(|(r, _)| r);
+    match kind {
+        JoinType::RightSemi => some(true).cloned().collect(),
+        JoinType::RightAnti => some(false).cloned().collect(),
+        JoinType::Right | JoinType::Full => {
+            let nulls = vec![Value::Null; LEFT.len()];
+            some(false).map(|r| nulls.iter().chain(r).cloned().collect()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn hash_join(
@@ -165,14 +180,12 @@ fn large_hash_joins_go_to_disk() {
                 found.iter().for_each(|&r| met[r] = true);
                 let partners: Vec<Vec<Value>> = found.iter().map(|&r| right[r].clone()).collect();
                 let own = naive(std::slice::from_ref(l), &partners, &kind, |_, _| true);
-                // Right rows without a match are added once, below.
-                expected.extend(own.into_iter().filter(|row| !row[..3].iter().all(Value::is_null)));
+                // Right rows are added once, below.
+                let is_kept = matches!(kind, JoinType::RightSemi | JoinType::RightAnti);
+                let own = own.into_iter().filter(|row| !is_kept && !row[..3].iter().all(Value::is_null));
+                expected.extend(own);
             }
-            if matches!(kind, JoinType::Right | JoinType::Full) {
-                let nulls = vec![Value::Null; 3];
-                let unmet = right.iter().zip(&met).filter(|(_, met)| !**met);
-                expected.extend(unmet.map(|(r, _)| nulls.iter().chain(r).cloned().collect::<Vec<_>>()));
-            }
+            expected.extend(kept(&right, &met, &kind));
             assert_eq!(outcome.sorted(), sorted(&expected), "{setup:?} {kind:?}");
             assert!(!setup.is_tight() || outcome.spilled > 0, "{setup:?} {kind:?}");
         }
@@ -190,7 +203,7 @@ fn skewed_partitions_are_done_in_passes() {
         let left: Vec<_> = (0..300).map(|i| one(i, (i % 3) as i64)).collect();
         let right: Vec<_> = (0..30_000).map(|i| one(i, i as i64 % 7000)).collect();
         let test = Expr::compare(CompareOp::Equal, column(2, LEFT[2]), column(5, RIGHT[2])).unwrap();
-        for kind in [JoinType::Inner, JoinType::Full, JoinType::Anti] {
+        for kind in [JoinType::Inner, JoinType::Full, JoinType::Anti, JoinType::RightSemi] {
             let join = hash_join(&db, &kind, (&left, &right), vec![key(0, false)], vec![test.clone()]);
             let expected = naive(&left, &right, &kind, |l, r| l[0] == r[0] && l[2] == r[2]);
             assert_eq!(db.run(&join).sorted(), sorted(&expected), "{setup:?} {kind:?}");
@@ -236,7 +249,8 @@ fn nested_loop_joins_try_all_pairs() {
         let draws = Draws::new(16);
         for (lefts, rights) in [(0, 10), (10, 0), (2500, 3), (3, 2500), (300, 400)] {
             let (left, right) = (rows(&draws, lefts, 30), rows(&draws, rights, 30));
-            for kind in kinds() {
+            let only_hashed = |kind: &JoinType| matches!(kind, JoinType::RightSemi | JoinType::RightAnti);
+            for kind in kinds().into_iter().filter(|kind| !only_hashed(kind)) {
                 let outcome = loop_join(&db, &kind, &left, &right).unwrap();
                 let expected =
                     naive(&left, &right, &kind, |l, r| !l[0].is_null() && l[0] == r[0] && l[2] != r[2]);

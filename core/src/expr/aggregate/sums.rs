@@ -160,7 +160,9 @@ impl<T> IntegerSum<T> {
     fn add(states: &mut States<'_>, group: u32, value: i64, count: u64) -> Result<()> {
         let state = states.of::<16>(group);
         let (sum, seen) = (word(state) as i64, word(&state[8..]));
-        let sum = sum.checked_add(value).ok_or(DataError::OutOfRange { ty: "bigint" })?;
+        let Some(sum) = sum.checked_add(value) else {
+            return Err(DataError::OutOfRange { ty: "bigint" }.into());
+        };
         state[..8].copy_from_slice(&sum.to_le_bytes());
         state[8..].copy_from_slice(&(seen + count).to_le_bytes());
         Ok(())
@@ -238,7 +240,7 @@ impl DecimalTotal {
     fn add(states: &mut States<'_>, group: u32, value: i128, count: u64) -> Result<()> {
         let state = states.of::<32>(group);
         let sum = i128::from_le_bytes(*state.first_chunk().expect("half of 32"));
-        let sum = sum.checked_add(value).ok_or(DataError::NumericOverflow)?;
+        let Some(sum) = sum.checked_add(value) else { return Err(DataError::NumericOverflow.into()) };
         state[..16].copy_from_slice(&sum.to_le_bytes());
         let seen = word(&state[16..]);
         state[16..24].copy_from_slice(&(seen + count).to_le_bytes());
@@ -269,17 +271,18 @@ impl DecimalTotal {
     ) -> Result<()> {
         let Some((base, way)) = input.base() else { return Ok(()) };
         let values = base.values::<T>();
-        if let Groups::One(group) = groups
-            && T::PHYSICAL != PhysicalType::I128
-        {
-            // A chunk of 64-bit numbers cannot overflow 128 bits.
-            let (mut sum, mut count) = (0i128, 0);
+        if let Groups::One(group) = groups {
+            let (mut sum, mut count, mut overflows) = (0i128, 0, false);
             each_value(input, rows, |row| {
-                sum += values[way.index(row)].into();
-                count += 1;
+                let (next, overflow) = sum.overflowing_add(values[way.index(row)].into());
+                (sum, overflows, count) = (next, overflows | overflow, count + 1);
                 Ok(())
             })?;
-            return Self::add(states, group, sum, count);
+            return if overflows {
+                Err(DataError::NumericOverflow.into())
+            } else {
+                Self::add(states, group, sum, count)
+            };
         }
         each_value(input, rows, |row| Self::add(states, groups.of(row), values[way.index(row)].into(), 1))
     }

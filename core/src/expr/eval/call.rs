@@ -452,7 +452,10 @@ impl Store for Decimal {
             DataType::Numeric { precision, scale } => {
                 self.fit(*precision, *scale).map_err(|_| DataError::NumericOverflow)?
             }
-            _ => self.pack().ok_or(DataError::NumericOverflow)?,
+            _ => {
+                let Some(packed) = self.pack() else { return Err(DataError::NumericOverflow.into()) };
+                packed
+            }
         };
         match sink {
             DecimalSink::Narrow(slots) => {

@@ -5,6 +5,7 @@ use super::compare::merge_nulls;
 use super::program::{NodeId, Op};
 use super::run::{Evaluator, Input};
 use crate::expr::Expr;
+use crate::types::vector::Str16;
 use crate::types::{DataType, Decimal, FlatVector, PhysicalType, Scalar, Value, Vector};
 use foldhash::HashSet;
 use std::sync::Arc;
@@ -147,6 +148,13 @@ fn write(
     let slots = out.overwrite::<u8>(len);
     let mut put = |row: usize, found: bool| slots[row] = u8::from(found != negated);
     match vector.physical() {
+        PhysicalType::Bytes
+            if let (Set::FewStrings(list), Some((base, way))) = (&members.set, vector.base()) =>
+        {
+            let (list, strings): (Vec<Str16<'_>>, _) =
+                (list.iter().map(|member| Str16::new(member)).collect(), base.strings());
+            rows.each(|row| put(row, list.contains(&strings[way.index(row)])));
+        }
         PhysicalType::Bytes => {
             let source = <&[u8]>::source(vector, ty);
             rows.each(|row| put(row, members.has_bytes(<&[u8]>::get(&source, row))));

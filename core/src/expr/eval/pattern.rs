@@ -43,11 +43,19 @@ struct Pieces {
     /// The text before the first `%`; the whole pattern if there is none.
     head: Vec<Symbol>,
     /// Between one `%` and the next.
-    middle: Vec<Vec<Symbol>>,
+    middle: Vec<Piece>,
     /// Behind the last `%`; `None` if there is none.
     tail: Option<Vec<Symbol>>,
     /// Letters were folded to lower case.
     fold: bool,
+}
+
+/// Text between two `%`.
+#[derive(Debug)]
+enum Piece {
+    /// Without a `_`, and minding the case.
+    Text(Box<Finder<'static>>),
+    Symbols(Vec<Symbol>),
 }
 
 /// A byte, or any one character.
@@ -167,7 +175,14 @@ impl Pieces {
         }
         let tail = if pieces.len() > 1 { pieces.pop() } else { None };
         let head = pieces.remove(0);
-        Self { head, middle: pieces, tail, fold }
+        let middle = pieces.into_iter().map(|symbols| {
+            let byte = |symbol: &Symbol| if let Symbol::Byte(byte) = symbol { Some(*byte) } else { None };
+            match symbols.iter().map(byte).collect::<Option<Vec<u8>>>() {
+                Some(text) if !fold => Piece::Text(Box::new(Finder::new(&text).into_owned())),
+                _ => Piece::Symbols(symbols),
+            }
+        });
+        Self { head, middle: middle.collect(), tail, fold }
     }
 
     fn matches(&self, text: &[u8]) -> bool {
@@ -175,8 +190,17 @@ impl Pieces {
         let Some(tail) = &self.tail else { return at == text.len() };
         let mut at = at;
         for piece in &self.middle {
-            let found = (at..=text.len()).filter(|&start| is_boundary(text, start));
-            match found.into_iter().find_map(|start| self.piece_at(piece, text, start)) {
+            let end = match piece {
+                // Characters of UTF-8 are found nowhere but at the beginning of one.
+                Piece::Text(finder) => {
+                    finder.find(&text[at..]).map(|found| at + found + finder.needle().len())
+                }
+                Piece::Symbols(symbols) => {
+                    let mut starts = (at..=text.len()).filter(|&start| is_boundary(text, start));
+                    starts.find_map(|start| self.piece_at(symbols, text, start))
+                }
+            };
+            match end {
                 Some(end) => at = end,
                 None => return false,
             }

@@ -34,7 +34,7 @@ fn prints_as_postgres_explains() {
         ("name = 'x'", "(name = 'x'::text)"),
         ("name like 'a%'", "(name ~~ 'a%'::text)"),
         ("name not like 'a%'", "(name !~~ 'a%'::text)"),
-        ("day <= date '1998-12-01'", "(day <= ('1998-12-01')::date)"),
+        ("day <= date '1998-12-01'", "(day <= '1998-12-01'::date)"),
         ("a = 1 and b = 2 or not a = 3", "(((a = 1) AND (b = '2'::bigint)) OR (NOT (a = 3)))"),
         ("a is null", "(a IS NULL)"),
         ("(a = 1) is not true", "((a = 1) IS NOT TRUE)"),
@@ -102,7 +102,22 @@ fn folds_what_is_constant() {
         ("coalesce(1, a)", "1"),
         ("upper('x')", "'X'::text"),
         ("day + interval '1 day' * 2", "(day + '2 days'::interval)"),
-        ("date '1998-12-01' - 90", "(('1998-12-01')::date - 90)"),
+        ("date '1998-12-01' - 90", "'1998-09-02'::date"),
+        ("date 'yesterday' - 90", "(('yesterday')::date - 90)"),
+        ("a = 7::bigint", "(a = 7)"),
+        ("a < 3000000000", "((a)::bigint < '3000000000'::bigint)"),
+        ("day < date '1998-12-01' - interval '1 day'", "(day < '1998-11-30'::date)"),
+        ("day < timestamp '1998-12-01 12:00'", "(day <= '1998-12-01'::date)"),
+        ("day <= timestamp '1998-12-01 12:00'", "(day <= '1998-12-01'::date)"),
+        ("day > timestamp '1998-12-01 12:00'", "(day > '1998-12-01'::date)"),
+        ("timestamp '1998-12-01 12:00' <= day", "(day > '1998-12-01'::date)"),
+        ("day < timestamp '1969-12-31 23:59:59'", "(day <= '1969-12-31'::date)"),
+        ("day < timestamp 'infinity'", "(day < 'infinity'::date)"),
+        ("day > timestamp '-infinity'", "(day > '-infinity'::date)"),
+        (
+            "day = timestamp '1998-12-01 12:00'",
+            "((day)::timestamp without time zone = '1998-12-01 12:00:00'::timestamp without time zone)",
+        ),
     ] {
         assert_eq!(shown(&fold(expr(text))), expected, "{text}");
     }

@@ -68,54 +68,12 @@ impl Builder<'_> {
             return self.nested_loop(join, kind, mark, rows);
         }
         // The smaller side is kept.
-        let swapped = left_rows < right_rows;
-        let kind = match kind {
-            JoinType::Inner if swapped => {
-                return self.hash_join(
-                    &join.right,
-                    &join.left,
-                    JoinType::Inner,
-                    &flip(equalities),
-                    &conditions,
-                    None,
-                    rows,
-                );
-            }
-            JoinType::Left if swapped => {
-                return self.hash_join(
-                    &join.right,
-                    &join.left,
-                    JoinType::Right,
-                    &flip(equalities),
-                    &conditions,
-                    None,
-                    rows,
-                );
-            }
-            JoinType::Right if swapped => {
-                return self.hash_join(
-                    &join.right,
-                    &join.left,
-                    JoinType::Left,
-                    &flip(equalities),
-                    &conditions,
-                    None,
-                    rows,
-                );
-            }
-            JoinType::Full if swapped => {
-                return self.hash_join(
-                    &join.right,
-                    &join.left,
-                    JoinType::Full,
-                    &flip(equalities),
-                    &conditions,
-                    None,
-                    rows,
-                );
-            }
-            other => other,
-        };
+        if left_rows < right_rows
+            && let Some(kind) = turned(&kind)
+        {
+            let equalities = flip(equalities);
+            return self.hash_join(&join.right, &join.left, kind, &equalities, &conditions, None, rows);
+        }
         self.hash_join(&join.left, &join.right, kind, &equalities, &conditions, mark, rows)
     }
 
@@ -174,7 +132,7 @@ impl Builder<'_> {
         };
         let keys: Vec<JoinKey> = equalities.iter().map(key).collect();
         let mut runtime_filters = Vec::new();
-        if matches!(kind, JoinType::Inner | JoinType::Right | JoinType::Semi) {
+        if drops_unmatched_left(&kind) {
             for (number, key) in keys.iter().enumerate() {
                 let Expr::Column { index, .. } = key.left else { continue };
                 if key.nulls_equal || key.left.data_type() != key.right.data_type() {
@@ -186,7 +144,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let (kind, ids) = finish_kind(kind, mark, &left, &both);
+        let (kind, ids) = finish_kind(kind, mark, left.ids.len(), &both);
         let join = HashJoin {
             kind,
             left: left.plan,
@@ -208,7 +166,7 @@ impl Builder<'_> {
         let (left, right) = (self.build(&join.left)?, self.build(&join.right)?);
         let both: Vec<ColumnId> = left.ids.iter().chain(&right.ids).copied().collect();
         let conditions = place_all(&join.conditions, &both);
-        let (kind, ids) = finish_kind(kind, mark, &left, &both);
+        let (kind, ids) = finish_kind(kind, mark, left.ids.len(), &both);
         let join = NestedLoopJoin { kind, left: left.plan, right: right.plan, conditions };
         Ok(self.built(PhysicalNode::NestedLoopJoin(Box::new(join)), ids, rows))
     }
@@ -340,6 +298,21 @@ fn base_scan(plan: &LogicalPlan) -> Option<(&Scan, &[Expr])> {
     (scan.table.kind == TableKind::Base).then_some((scan, filters))
 }
 
+/// The kind with the sides changed.
+fn turned(kind: &JoinType) -> Option<JoinType> {
+    Some(match kind {
+        JoinType::Inner => JoinType::Inner,
+        JoinType::Left => JoinType::Right,
+        JoinType::Right => JoinType::Left,
+        JoinType::Full => JoinType::Full,
+        JoinType::Semi => JoinType::RightSemi,
+        JoinType::Anti => JoinType::RightAnti,
+        JoinType::RightSemi => JoinType::Semi,
+        JoinType::RightAnti => JoinType::Anti,
+        JoinType::Single | JoinType::Mark(_) => return None,
+    })
+}
+
 fn flip(equalities: Vec<Equality>) -> Vec<Equality> {
     let flip = |Equality { left, right, nulls_equal }| Equality { left: right, right: left, nulls_equal };
     equalities.into_iter().map(flip).collect()
@@ -349,7 +322,7 @@ fn flip(equalities: Vec<Equality>) -> Vec<Equality> {
 fn finish_kind(
     kind: JoinType,
     mark: Option<ColumnId>,
-    left: &Built,
+    left: usize,
     both: &[ColumnId],
 ) -> (JoinType, Vec<ColumnId>) {
     let kind = match kind {
@@ -357,8 +330,9 @@ fn finish_kind(
         other => other,
     };
     let ids = match kind {
-        JoinType::Semi | JoinType::Anti => left.ids.clone(),
-        JoinType::Mark(_) => left.ids.iter().copied().chain(mark).collect(),
+        JoinType::Semi | JoinType::Anti => both[..left].to_vec(),
+        JoinType::RightSemi | JoinType::RightAnti => both[left..].to_vec(),
+        JoinType::Mark(_) => both[..left].iter().copied().chain(mark).collect(),
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full | JoinType::Single => {
             both.to_vec()
         }
@@ -381,16 +355,45 @@ fn offer_filter(plan: &mut PhysicalPlan, column: usize, filter: RuntimeFilterId,
             Expr::Column { index, .. } => offer_filter(input, index, filter, kept),
             _ => false,
         },
-        // The kept side runs before; what passes by is filtered early.
-        PhysicalNode::HashJoin(join) if column < join.left.columns.len() => match join.kind {
-            JoinType::Inner
-            | JoinType::Left
-            | JoinType::Semi
-            | JoinType::Anti
-            | JoinType::Single
-            | JoinType::Mark(_) => offer_filter(&mut join.left, column, filter, kept),
-            JoinType::Right | JoinType::Full => false,
+        // Groups that nothing asks for need not be made.
+        PhysicalNode::Aggregate { input, keys, .. } => match keys.get(column) {
+            Some(Expr::Column { index, .. }) => offer_filter(input, *index, filter, kept),
+            _ => false,
         },
+        // The kept side runs before; what passes by is filtered early.
+        PhysicalNode::HashJoin(join) => {
+            let left = join.left.columns.len();
+            match join.kind {
+                JoinType::Inner if column >= left => {
+                    offer_filter(&mut join.right, column - left, filter, kept)
+                }
+                JoinType::Inner
+                | JoinType::Left
+                | JoinType::Semi
+                | JoinType::Anti
+                | JoinType::Single
+                | JoinType::Mark(_)
+                    if column < left =>
+                {
+                    offer_filter(&mut join.left, column, filter, kept)
+                }
+                JoinType::RightSemi | JoinType::RightAnti => {
+                    offer_filter(&mut join.right, column, filter, kept)
+                }
+                _ => false,
+            }
+        }
+        PhysicalNode::IndexJoin(join) if column < join.left.columns.len() => {
+            offer_filter(&mut join.left, column, filter, kept)
+        }
         _ => false,
     }
+}
+
+/// Whether left rows without a match do not matter.
+fn drops_unmatched_left(kind: &JoinType) -> bool {
+    matches!(
+        kind,
+        JoinType::Inner | JoinType::Right | JoinType::Semi | JoinType::RightSemi | JoinType::RightAnti
+    )
 }

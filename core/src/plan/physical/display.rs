@@ -116,6 +116,8 @@ fn join_name(kind: &JoinType) -> &'static str {
         JoinType::Full => "Full Join",
         JoinType::Semi => "Semi Join",
         JoinType::Anti => "Anti Join",
+        JoinType::RightSemi => "Right Semi Join",
+        JoinType::RightAnti => "Right Anti Join",
         JoinType::Single => "Single Join",
         JoinType::Mark(_) => "Mark Join",
     }

@@ -284,6 +284,10 @@ pub enum JoinType {
     Semi,
     /// Left rows without a match: columns of the left side.
     Anti,
+    /// Right rows with a match, once: columns of the right side. Only for hash joins.
+    RightSemi,
+    /// Right rows without a match: columns of the right side. Only for hash joins.
+    RightAnti,
     /// As [`Left`](Self::Left), but a left row with two matches is an error (21000).
     Single,
     /// Every left row with one boolean column more; see [`Mark`].

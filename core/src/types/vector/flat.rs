@@ -241,11 +241,16 @@ impl FlatVector {
         self.reserve(self.len + cells.len());
         let mut headers = [RawStr16::EMPTY; BATCH];
         for (batch, cells) in cells.chunks(BATCH).enumerate() {
-            for (i, cell) in cells.iter().enumerate() {
-                headers[i] = match RawStr16::from_cell(cell) {
-                    Some(raw) => raw,
-                    None => self.store(long(batch * BATCH + i, cell)?),
-                };
+            let mut long_ones = 0u64;
+            for (i, (header, cell)) in headers.iter_mut().zip(cells).enumerate() {
+                let (raw, is_short) = RawStr16::from_cell(cell);
+                *header = raw;
+                long_ones |= u64::from(!is_short) << i;
+            }
+            while long_ones != 0 {
+                let i = long_ones.trailing_zeros() as usize;
+                long_ones &= long_ones - 1;
+                headers[i] = self.store(long(batch * BATCH + i, &cells[i])?);
             }
             self.spare::<RawStr16>(cells.len()).copy_from_slice(&headers[..cells.len()]);
             self.len += cells.len();

@@ -42,19 +42,18 @@ impl RawStr16 {
     }
 
     /// The header of a short string in a cell of storage, `{length u32, content}`; what lies behind the content does
-    /// not count.
-    pub(super) fn from_cell(cell: &[u8; 16]) -> Option<Self> {
-        let [len @ .., _, _, _, _, _, _, _, _, _, _, _, _] = *cell;
-        let [_, _, _, _, a, b, c, d, rest @ ..] = *cell;
-        let len = u32::from_le_bytes(len);
-        if len as usize > INLINE {
-            return None;
-        }
-        let kept = |from: u32| u64::MAX.checked_shr(64 - 8 * len.saturating_sub(from).min(8)).unwrap_or(0);
-        let head = u64::from(u32::from_le_bytes([a, b, c, d])) & kept(0);
-        let [a, b, c, d, ..] = head.to_le_bytes();
-        let rest = u64::from_le_bytes(rest) & kept(4);
-        Some(Self { len, prefix: [a, b, c, d], rest: u64::from_ne_bytes(rest.to_le_bytes()) })
+    /// not count. Of a string that is too long for that, that of an empty one, and false.
+    #[inline]
+    pub(super) fn from_cell(cell: &[u8; 16]) -> (Self, bool) {
+        let word = u128::from_le_bytes(*cell);
+        let stored = word as u32;
+        let is_short = stored as usize <= INLINE;
+        let len = if is_short { stored } else { 0 };
+        // Length and content; at most all 128 bits.
+        let bits = 32 + 8 * len;
+        let kept = if bits == u128::BITS { word } else { word & ((1 << bits) - 1) };
+        let [_, _, _, _, a, b, c, d, rest @ ..] = kept.to_le_bytes();
+        (Self { len, prefix: [a, b, c, d], rest: u64::from_ne_bytes(rest) }, is_short)
     }
 
     /// The header of long bytes at their place, which it does not keep alive.
@@ -222,7 +221,7 @@ mod tests {
                 let mut cell = [0xee; 16];
                 cell[..4].copy_from_slice(&(a.len() as u32).to_le_bytes());
                 cell[4..4 + a.len()].copy_from_slice(a);
-                assert!(RawStr16::from_cell(&cell) == Some(inline), "{a:?}");
+                assert!(RawStr16::from_cell(&cell) == (inline, true), "{a:?}");
             }
             // SAFETY: `a` outlives the header.
             assert_eq!(unsafe { Str16::from_bits(Str16::new(a).into_bits()) }.as_bytes(), a);
