@@ -170,7 +170,10 @@ fn hash_column(base: &FlatVector, rows: Rows<'_>, ty: &DataType, picked: Picked<
         PhysicalType::Uuid => at.fold::<[u8; 16]>(hashes, |v| mix_wide(u128::from_le_bytes(v))),
         PhysicalType::Bytes => {
             let strings = base.strings();
-            at.each(hashes, |slot| hash_bytes(strings[slot].as_bytes()));
+            at.each(hashes, |slot| match strings[slot].long_bytes() {
+                Some(bytes) => hash_bytes(bytes),
+                None => mix_wide(strings[slot].into_bits()),
+            });
         }
     }
 }

@@ -140,66 +140,81 @@ impl RuntimeFilter {
         if self.ty.physical() != base.physical() {
             return true;
         }
-        let valid = base.validity();
-        // Rows of a chunk fit u16.
-        let mut kept: Vec<u16> = match &chunk.selection {
-            Some(selection) => selection.as_slice().to_vec(),
-            None => (0..chunk.len as u16).collect(),
-        };
-        if !valid.all_valid() {
-            kept.retain(|&row| valid.is_valid(rows.index(row.into())));
-        }
-        match base.physical() {
-            PhysicalType::I16 => self.keep_integers(base.values::<i16>(), rows, &mut kept),
-            PhysicalType::I32 => self.keep_integers(base.values::<i32>(), rows, &mut kept),
-            PhysicalType::I64 => self.keep_integers(base.values::<i64>(), rows, &mut kept),
+        let mut kept = vec![0; chunk.count()];
+        let found = match base.physical() {
+            PhysicalType::I16 => self.keep_integers::<i16>(chunk, base, rows, &mut kept),
+            PhysicalType::I32 => self.keep_integers::<i32>(chunk, base, rows, &mut kept),
+            PhysicalType::I64 => self.keep_integers::<i64>(chunk, base, rows, &mut kept),
             _ => {
-                if let Members::Bloom(words) = &self.members {
-                    let picked = Picked { selected: Some(&kept), count: kept.len() };
-                    hash_rows(std::slice::from_ref(vector), &[self.ty], picked, hashes);
-                    kept.retain(|&row| {
-                        let (word, bits) = bloom_place(hashes[usize::from(row)], words.len());
-                        words[word] & bits == bits
-                    });
-                }
+                let Members::Bloom(words) = &self.members else { return true };
+                hash_rows(std::slice::from_ref(vector), &[self.ty], Picked::of(chunk), hashes);
+                let valid = base.validity();
+                keep(chunk.rows(), &mut kept, |row| {
+                    let (word, bits) = bloom_place(hashes[row], words.len());
+                    valid.is_valid(rows.index(row)) && words[word] & bits == bits
+                })
             }
-        }
-        if kept.len() < chunk.count() {
+        };
+        kept.truncate(found);
+        if found < chunk.count() {
             chunk.selection = Some(kept.into_iter().collect());
         }
-        chunk.count() > 0
+        found > 0
     }
 
-    fn keep_integers<T: Native + Into<i64>>(&self, values: &[T], rows: Rows<'_>, kept: &mut Vec<u16>) {
-        let Some((low, high)) = self.range else { return };
+    fn keep_integers<T: Native + Into<i64>>(
+        &self,
+        chunk: &Chunk,
+        base: &FlatVector,
+        rows: Rows<'_>,
+        kept: &mut [u16],
+    ) -> usize {
+        let Some((low, high)) = self.range else { return 0 };
         let span = high.abs_diff(low);
-        let value = |row: u16| -> i64 { values[rows.index(row.into())].into() };
-        let in_range = |row: u16| value(row).wrapping_sub(low).cast_unsigned() <= span;
+        let place = |value: T| value.into().wrapping_sub(low).cast_unsigned();
         match &self.members {
-            Members::Any => retain(kept, in_range),
-            Members::Values(words) => retain(kept, |row| {
-                let at = value(row).wrapping_sub(low).cast_unsigned();
-                // Beyond the range there is no word; the last ones have no bits behind the greatest.
+            Members::Any => keep_values(chunk, base, rows, kept, |value| place(value) <= span),
+            // Beyond the range there is no word; the last has no bits behind the greatest.
+            Members::Values(words) => keep_values(chunk, base, rows, kept, |value| {
+                let at = place(value);
                 words.get((at / 64) as usize).is_some_and(|word| word >> (at % 64) & 1 == 1)
             }),
-            Members::Bloom(words) => {
-                retain(kept, in_range);
-                retain(kept, |row| {
-                    let (word, bits) = bloom_place(hash_integer(value(row)), words.len());
-                    words[word] & bits == bits
-                });
-            }
+            Members::Bloom(words) => keep_values(chunk, base, rows, kept, |value: T| {
+                let (word, bits) = bloom_place(hash_integer(value.into()), words.len());
+                place(value) <= span && words[word] & bits == bits
+            }),
         }
     }
 }
 
-/// As `Vec::retain`, without a branch that depends on the answer.
-fn retain(rows: &mut Vec<u16>, keep: impl Fn(u16) -> bool) {
-    let mut kept = 0;
-    for at in 0..rows.len() {
-        let row = rows[at];
-        rows[kept] = row;
-        kept += usize::from(keep(row));
+/// Writes those rows of a chunk to `kept` whose value in a column is there and wanted; how many.
+#[inline]
+fn keep_values<T: Native>(
+    chunk: &Chunk,
+    base: &FlatVector,
+    rows: Rows<'_>,
+    kept: &mut [u16],
+    wanted: impl Fn(T) -> bool,
+) -> usize {
+    let (values, valid) = (base.values::<T>(), base.validity());
+    match (rows, &chunk.selection) {
+        (Rows::Each, None) if valid.all_valid() => keep(0..chunk.len, kept, |row| wanted(values[row])),
+        _ => keep(chunk.rows(), kept, |row| {
+            let slot = rows.index(row);
+            valid.is_valid(slot) && wanted(values[slot])
+        }),
     }
-    rows.truncate(kept);
+}
+
+/// Writes the rows that are wanted to `kept`, which has room for all; how many. There is no branch that depends on the
+/// answer.
+#[inline]
+fn keep(rows: impl Iterator<Item = usize>, kept: &mut [u16], wanted: impl Fn(usize) -> bool) -> usize {
+    let mut found = 0;
+    for row in rows {
+        // Rows of a chunk fit u16.
+        kept[found] = row as u16;
+        found += usize::from(wanted(row));
+    }
+    found
 }

@@ -177,7 +177,10 @@ impl Prober {
     ) -> Result<Option<Chunk>> {
         let lefts: Arc<[u16]> = self.pairs.iter().map(|pair| pair.0).collect();
         let rights: Vec<u32> = self.pairs.iter().map(|pair| pair.1).collect();
-        let mut columns: Vec<Vector> = chunk.columns.iter().map(|column| column.select(&lefts)).collect();
+        let left = |(column, read): (&Vector, &bool)| {
+            if *read { column.select(&lefts) } else { Vector::constant(column.physical(), Scalar::Null) }
+        };
+        let mut columns: Vec<Vector> = chunk.columns.iter().zip(&self.spec.left_reads).map(left).collect();
         for (place, ty) in self.spec.pair_places.iter().zip(&self.spec.right_types) {
             columns.push(match place {
                 Some(column) => {

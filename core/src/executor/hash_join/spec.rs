@@ -19,6 +19,8 @@ pub(in crate::executor) struct JoinSpec {
     pub(super) nulls_equal: Vec<bool>,
     pub(super) conditions: Vec<Expr>,
     pub(super) runtime_filters: Vec<(usize, RuntimeFilterId)>,
+    /// By column of the left side, whether it is read of a pair.
+    pub(super) left_reads: Vec<bool>,
     /// Kept rows: the keys, then these columns of the right side.
     pub(super) payload: Vec<usize>,
     pub(super) format: Arc<RowFormat>,
@@ -54,15 +56,18 @@ impl JoinSpec {
             JoinType::Mark(Mark::Test(tests)) => tests,
             _ => &[],
         };
-        let read_by_pairs = |column: usize| {
-            let all = join.conditions.iter().chain(tests);
-            all.into_iter().any(|expr| expr.columns().contains(&(left_types.len() + column)))
-        };
-        let read_by_pairs: Vec<bool> = (0..right_types.len()).map(read_by_pairs).collect();
+        let mut read_by_pairs = vec![false; left_types.len() + right_types.len()];
+        for column in join.conditions.iter().chain(tests).flat_map(Expr::columns) {
+            read_by_pairs[column] = true;
+        }
+        let mut left_reads = read_by_pairs;
+        let read_by_pairs = left_reads.split_off(left_types.len());
+        left_reads.iter_mut().zip(&join.reads).for_each(|(read, above)| *read |= above);
         let mut places = vec![None; right_types.len()];
         let mut payload = Vec::new();
         for (column, place) in places.iter_mut().enumerate() {
-            if !gives_pairs(&join.kind) && !gives_kept(&join.kind) && !read_by_pairs[column] {
+            let comes_out = gives_pairs(&join.kind) || gives_kept(&join.kind);
+            if !(comes_out && join.reads[left_types.len() + column]) && !read_by_pairs[column] {
                 continue;
             }
             let as_key = right_keys
@@ -89,6 +94,7 @@ impl JoinSpec {
             nulls_equal: join.keys.iter().map(|key| key.nulls_equal).collect(),
             conditions: join.conditions.clone(),
             runtime_filters: join.runtime_filters.clone(),
+            left_reads,
             payload,
             format: RowFormat::new(&kept),
             places,

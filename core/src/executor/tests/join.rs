@@ -128,6 +128,7 @@ fn hash_join(
         right: db.rows(&RIGHT, sides.1.to_vec()),
         keys,
         conditions,
+        reads: vec![true; LEFT.len() + RIGHT.len()],
         runtime_filters: Vec::new(),
     };
     plan(PhysicalNode::HashJoin(Box::new(join)), &types_of(kind), 1e9)
@@ -288,6 +289,7 @@ fn decimals_of_different_scales_are_equal() {
         right: db.rows(&[b], vec![number(15000, 4), number(-701, 4), number(30000, 4)]),
         keys: vec![JoinKey { left: column(0, a), right: column(0, b), nulls_equal: false }],
         conditions: Vec::new(),
+        reads: vec![true; LEFT.len() + RIGHT.len()],
         runtime_filters: Vec::new(),
     };
     let outcome = db.run(&plan(PhysicalNode::HashJoin(Box::new(join)), &[a, b], 1.0));

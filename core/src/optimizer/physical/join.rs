@@ -151,6 +151,8 @@ impl Builder<'_> {
             right: right.plan,
             keys,
             conditions: place_all(conditions, &both),
+            // Noted when the whole plan is there.
+            reads: vec![true; both.len()],
             runtime_filters,
         };
         Ok(self.built(PhysicalNode::HashJoin(Box::new(join)), ids, rows))

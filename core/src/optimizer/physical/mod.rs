@@ -9,6 +9,7 @@
 //! 3. Costs are microseconds of one thread on the reference machine, about.
 
 mod join;
+mod reads;
 mod scan;
 mod write;
 
@@ -42,14 +43,14 @@ pub(super) fn build(
         LogicalPlan::Delete(delete) => builder.delete(delete, returning)?,
         other => builder.build(other)?,
     };
-    if output.is_empty() && plan.is_change() {
-        return Ok(built.plan);
+    if returning || !plan.is_change() {
+        let ids: Vec<ColumnId> = output.iter().map(|column| column.id).collect();
+        built = builder.arrange(built, &ids);
+        for (column, returned) in built.plan.columns.iter_mut().zip(output) {
+            column.name = Arc::clone(&returned.name);
+        }
     }
-    let ids: Vec<ColumnId> = output.iter().map(|column| column.id).collect();
-    built = builder.arrange(built, &ids);
-    for (column, returned) in built.plan.columns.iter_mut().zip(output) {
-        column.name = Arc::clone(&returned.name);
-    }
+    reads::all(&mut built.plan);
     Ok(built.plan)
 }
 

@@ -317,6 +317,8 @@ pub struct HashJoin {
     pub keys: Vec<JoinKey>,
     /// What else must be true of a pair, over the columns of both sides.
     pub conditions: Vec<Expr>,
+    /// By column of both sides, whether it is read above; another may come out as NULL.
+    pub reads: Vec<bool>,
     /// Filters made from the right keys, for scans of the left side: which key becomes which filter.
     pub runtime_filters: Vec<(usize, RuntimeFilterId)>,
 }

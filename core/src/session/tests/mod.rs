@@ -3,6 +3,7 @@
 mod isolation;
 mod prepared;
 mod results;
+mod scans;
 mod settings;
 mod transactions;
 

@@ -1,0 +1,130 @@
+//! Scans with filters of any selectivity: a scan whose filters few rows pass reads the other columns of those alone, and
+//! must answer as one that reads everything.
+
+use super::{ask, talk, two};
+
+/// Rows in which `rare` is set in one of a thousand, `half` in every second, and `late` only at the end.
+const FILL: &str = "INSERT INTO t SELECT i, i % 1000 = 7, i % 2 = 0, i > 100000, \
+    CASE WHEN i % 5 = 0 THEN NULL ELSE 'text of some length ' || i END, CASE WHEN i % 3 > 0 THEN i * 2 END, 'ab' || i % 9 \
+    FROM generate_series(1, 120000) AS g(i)";
+
+const CREATE: &str = "CREATE TABLE t (id int PRIMARY KEY, rare boolean, half boolean, late boolean, word text, \
+    double bigint, short text)";
+
+#[test]
+fn rare_rows_are_whole() {
+    let [a, _] = two();
+    talk(&a, &[(CREATE, "CREATE TABLE"), (FILL, "INSERT 120000")]);
+    for (condition, remainder) in [
+        ("rare", "id % 1000 = 7"),
+        ("rare AND half", "false"),
+        ("late AND rare", "id > 100000 AND id % 1000 = 7"),
+    ] {
+        // The same rows by a condition that reads all columns.
+        let all = "coalesce(word, '') || coalesce(double, 0) || short IS NOT NULL";
+        let columns = "count(*), count(word), sum(length(word)), sum(double), min(short), max(word), sum(id)";
+        let lazy = ask(&a, &format!("SELECT {columns} FROM t WHERE {condition}"));
+        let whole = ask(&a, &format!("SELECT {columns} FROM t WHERE {remainder} AND {all}"));
+        assert_eq!(lazy, whole, "{condition}");
+    }
+    talk(
+        &a,
+        &[
+            (
+                "SELECT count(*), count(word), sum(double), sum(id) FROM t WHERE rare",
+                "120|120|9441120|7140840",
+            ),
+            (
+                "SELECT id, word, double, short FROM t WHERE rare AND late ORDER BY id LIMIT 2",
+                "100007|text of some length 100007|200014|ab8 101007|text of some length 101007|null|ab0",
+            ),
+            ("SELECT count(*), sum(double) FROM t WHERE late AND half AND id % 4 = 2", "5000|733266668"),
+        ],
+    );
+}
+
+#[test]
+fn rare_rows_are_as_the_snapshot_has_them() {
+    let [a, b] = two();
+    talk(&a, &[(CREATE, "CREATE TABLE"), (FILL, "INSERT 120000")]);
+    let sum = "SELECT count(*), sum(double), max(word), max(short) FROM t WHERE rare";
+    talk(&b, &[("BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN")]);
+    let before = ask(&b, sum);
+    talk(
+        &a,
+        &[
+            (
+                "UPDATE t SET double = -1, word = 'z changed', short = 'zz' WHERE rare AND id > 50000",
+                "UPDATE 70",
+            ),
+            ("DELETE FROM t WHERE rare AND id <= 10000", "DELETE 10"),
+            ("UPDATE t SET rare = true WHERE id = 3", "UPDATE 1"),
+        ],
+    );
+    assert_eq!(ask(&b, sum), before);
+    talk(&b, &[("COMMIT", "COMMIT")]);
+    assert_eq!(ask(&b, sum), "111|1606308|z changed|zz");
+}
+
+#[test]
+fn joins_that_few_rows_survive() {
+    let [a, _] = two();
+    talk(
+        &a,
+        &[
+            (CREATE, "CREATE TABLE"),
+            (FILL, "INSERT 120000"),
+            ("CREATE TABLE keys (k bigint, w text)", "CREATE TABLE"),
+            ("INSERT INTO keys SELECT i * 4001, 'k' || i FROM generate_series(1, 40) AS g(i)", "INSERT 40"),
+            ("ANALYZE", "ANALYZE"),
+            // By a dense range of values, by a bloom filter, by words.
+            (
+                "SELECT count(*), sum(id), max(word), max(w) FROM t JOIN keys ON id = k",
+                "29|1740435|text of some length 96024|k9",
+            ),
+            (
+                "SELECT count(*), count(word), max(word) FROM t JOIN keys ON double = k * 2 - 2 AND short <> 'ab0'",
+                "19|15|text of some length 96023",
+            ),
+            (
+                "SELECT count(*), sum(id) FROM t WHERE EXISTS (SELECT FROM keys WHERE 'text of some length ' || k = word)",
+                "24|1440360",
+            ),
+            (
+                "SELECT count(*), sum(id) FROM t WHERE rare AND NOT EXISTS (SELECT FROM keys WHERE k % 1000 = id % 1000)",
+                "0|null",
+            ),
+            ("SELECT k FROM keys WHERE EXISTS (SELECT FROM t WHERE id = k AND rare) ORDER BY 1", "28007"),
+            (
+                "SELECT count(*) FROM keys WHERE NOT EXISTS (SELECT FROM t WHERE id = k AND short <> 'ab1')",
+                "15",
+            ),
+            ("SELECT count(*) FROM t RIGHT JOIN keys ON id = k AND rare", "40"),
+            ("SELECT count(*), count(id) FROM keys LEFT JOIN t ON id = k AND rare", "40|1"),
+        ],
+    );
+}
+
+#[test]
+fn groups_nobody_asks_for() {
+    let [a, _] = two();
+    talk(
+        &a,
+        &[
+            (CREATE, "CREATE TABLE"),
+            (FILL, "INSERT 120000"),
+            ("CREATE TABLE few (s text)", "CREATE TABLE"),
+            ("INSERT INTO few VALUES ('ab1'), ('ab4'), (NULL), ('no')", "INSERT 4"),
+            ("ANALYZE", "ANALYZE"),
+            (
+                "SELECT g.short, n, total FROM few JOIN (SELECT short, count(*) AS n, sum(id) AS total FROM t GROUP BY short) g \
+             ON g.short = s ORDER BY 1",
+                "ab1|13334|800033333 ab4|13333|799953334",
+            ),
+            (
+                "SELECT s, (SELECT max(id) FROM t WHERE short = s) FROM few ORDER BY s NULLS FIRST",
+                "null|null ab1|119998 ab4|119992 no|null",
+            ),
+        ],
+    );
+}
