@@ -251,7 +251,9 @@ impl<'a> Estimator<'a> {
     /// The share of pairs of rows that are equal in all of these. Several columns of one table have no more different
     /// combinations than the table has rows.
     fn equal_share(&self, equalities: Vec<(&Expr, &Expr)>) -> f64 {
-        let mut groups: HashMap<_, Vec<(f64, f64)>> = HashMap::new();
+        // The tables of both sides, where they are known.
+        type Tables = (Option<ObjectId>, Option<ObjectId>);
+        let mut groups: HashMap<Tables, Vec<(f64, f64)>> = HashMap::new();
         for (left, right) in equalities {
             let table =
                 |expr| plain_column(expr).and_then(|id| self.origin(id)).map(|(table, _)| table.storage);
@@ -264,7 +266,7 @@ impl<'a> Estimator<'a> {
         }
         let rows =
             |table: Option<ObjectId>| table.map_or(f64::INFINITY, |table| self.sizes.rows(table).max(1.0));
-        let share = |((a, b), distinct): ((Option<ObjectId>, Option<ObjectId>), Vec<(f64, f64)>)| {
+        let share = |((a, b), distinct): (Tables, Vec<(f64, f64)>)| {
             if a.is_some() && b.is_some() {
                 let left: f64 = distinct.iter().map(|pair| pair.0).product();
                 let right: f64 = distinct.iter().map(|pair| pair.1).product();

@@ -67,7 +67,8 @@ impl JoinSpec {
         let mut payload = Vec::new();
         for (column, place) in places.iter_mut().enumerate() {
             let comes_out = gives_pairs(&join.kind) || gives_kept(&join.kind);
-            if !(comes_out && join.reads[left_types.len() + column]) && !read_by_pairs[column] {
+            let above = comes_out && join.reads[left_types.len() + column];
+            if !above && !read_by_pairs[column] {
                 continue;
             }
             let as_key = right_keys
