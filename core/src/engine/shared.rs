@@ -6,7 +6,7 @@
 
 use super::{Engine, EngineOptions, Housekeeper};
 use crate::error::{Result, StorageError};
-use crate::vfs::{MemoryVfs, OpenOptions, OsVfs, Vfs};
+use crate::vfs::{MemoryVfs, OpenOptions, OsVfs, Vfs, fork};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ impl SharedEngine {
         // A database that was made has taken the place of the empty file.
         let file = identity(&*vfs, path)?;
         let keeper = Housekeeper::start(&engine, log_limit);
-        let inner = Arc::new(Inner { file, process: std::process::id(), keeper, engine });
+        let inner = Arc::new(Inner { file, process: fork::process(), keeper, engine });
         engines.insert(file, Arc::downgrade(&inner));
         Ok(Self { inner: Some(inner) })
     }
@@ -86,7 +86,7 @@ impl SharedEngine {
         let path = PathBuf::from("/").join(name.unwrap_or("memory"));
         let engine = Arc::new(Engine::open(&vfs, &path, options)?);
         let keeper = Housekeeper::start(&engine, log_limit);
-        let inner = Arc::new(Inner { file, process: std::process::id(), keeper, engine });
+        let inner = Arc::new(Inner { file, process: fork::process(), keeper, engine });
         engines.insert(file, Arc::downgrade(&inner));
         Ok(Self { inner: Some(inner) })
     }
@@ -97,7 +97,7 @@ impl SharedEngine {
     /// 08003 in a child of the process that opened it.
     pub fn engine(&self) -> Result<&Arc<Engine>> {
         let inner = self.inner.as_ref().ok_or(StorageError::Poisoned)?;
-        if inner.process != std::process::id() {
+        if fork::is_other_process(inner.process) {
             return Err(StorageError::Forked.into());
         }
         Ok(&inner.engine)
@@ -114,7 +114,7 @@ impl SharedEngine {
     fn release(&mut self) -> Result<()> {
         let mut engines = ENGINES.lock();
         let Some(inner) = self.inner.take().and_then(Arc::into_inner) else { return Ok(()) };
-        if inner.process != std::process::id() {
+        if fork::is_other_process(inner.process) {
             // The parent's threads and locks are not here: touching anything would only harm it.
             std::mem::forget(inner);
             return Ok(());

@@ -36,7 +36,7 @@ use crate::ids::ObjectId;
 use crate::parser::ast::{Parameters, Statement, StatementKind, TransactionModes};
 use crate::plan::physical::PhysicalPlan;
 use crate::table::Store;
-use crate::transaction::{Cancel, Isolation, Participant, Patience, Savepoints, TableLockMode};
+use crate::transaction::{Cancel, Isolation, Participant, Patience, Savepoints, TableLockMode, Transaction};
 use crate::types::{DataType, TimeContext, Value};
 use environment::SessionEnvironment;
 use lru::LruCache;
@@ -287,7 +287,10 @@ impl Session {
         self.run_checked(prepared, &[parameters.len()], |session| match &prepared.kind {
             Kind::Empty => Ok(Started::done(Arc::default(), "", 0)),
             Kind::Control => session.control(&prepared.statement),
-            Kind::Query(_) | Kind::Utility => session.run_in_transaction(prepared, Given::One(parameters)),
+            Kind::Query(_) | Kind::Utility => match session.read_alone(prepared, parameters)? {
+                Some(started) => Ok(started),
+                None => session.run_in_transaction(prepared, Given::One(parameters)),
+            },
         })
     }
 
@@ -405,7 +408,10 @@ impl Session {
 
     fn lock_table(&mut self, table: ObjectId, mode: TableLockMode) -> Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
-        let mut tx = open.tx.lock();
+        self.lock_table_in(&mut open.tx.lock(), table, mode)
+    }
+
+    fn lock_table_in(&self, tx: &mut Transaction, table: ObjectId, mode: TableLockMode) -> Result<()> {
         let lock_timeout = self.settings.duration(Setting::LockTimeout);
         let party = tx.party();
         party.lock_timeout = lock_timeout;

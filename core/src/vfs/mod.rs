@@ -14,6 +14,7 @@
 mod aligned;
 mod clock;
 mod fault;
+pub mod fork;
 mod image;
 mod memory;
 #[cfg(unix)]

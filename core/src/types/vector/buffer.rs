@@ -7,7 +7,7 @@ use super::str16::RawStr16;
 /// A type whose values are plain bytes.
 ///
 /// # Safety
-/// Every pattern of bytes is a value, there is no padding, and the alignment is at most 64.
+/// Every pattern of bytes is a value, there is no padding, and the alignment is at most 16.
 pub(super) unsafe trait Plain: Copy {}
 
 /// The native type of one of the fixed-width [`PhysicalType`]s; a `boolean` is a `u8` of 0 or 1.
@@ -41,12 +41,12 @@ unsafe impl Plain for u128 {}
 // SAFETY: as above; following its pointer is another matter, see `Str16`.
 unsafe impl Plain for RawStr16 {}
 
-/// A cache line.
+/// As much as an allocator aligns anyway: more would send every column of a small result the slow way.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+#[repr(C, align(16))]
+struct Line([u8; 16]);
 
-/// Initialised memory in whole cache lines, aligned to them.
+/// Initialised memory in whole lines, aligned to them.
 #[derive(Clone, Default)]
 pub(super) struct Buffer {
     lines: Vec<Line>,
@@ -62,7 +62,7 @@ impl Buffer {
     pub(super) fn grow(&mut self, bytes: usize) {
         let lines = bytes.div_ceil(size_of::<Line>());
         if lines > self.lines.len() {
-            self.lines.resize(lines, Line([0; 64]));
+            self.lines.resize(lines, Line([0; 16]));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::types::{DataType, PhysicalType, Scalar, Value};
 use std::fmt;
 use std::sync::Arc;
 
-/// Values side by side, 64-byte aligned, with their NULLs.
+/// Values side by side, 16-byte aligned, with their NULLs.
 ///
 /// A clone shares the values until one of the two is written. [`reset`](Self::reset) keeps memory that nobody
 /// shares, so that a vector filled once per chunk does not allocate. The slot of a NULL holds some value of the

@@ -1,7 +1,7 @@
 //! Vectors: the executor's format. A [`Chunk`] is up to [`VECTOR_SIZE`] rows, a [`Vector`] one of its columns.
 //!
 //! ```text
-//!   Flat          values  |v0|v1|v2|v3|..   64-byte aligned, one slot a row
+//!   Flat          values  |v0|v1|v2|v3|..   16-byte aligned, one slot a row
 //!                 NULLs   bitmap, LSB first, absent while there are none
 //!                 strings |len|pref|rest|   16 bytes, long content in shared heaps
 //!   Constant      one slot for all rows

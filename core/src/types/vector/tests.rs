@@ -24,7 +24,7 @@ fn values_are_aligned_and_typed() {
     v.push(1i64);
     v.push_null();
     v.extend(&[3i64, 4]);
-    assert_eq!(v.values::<i64>().as_ptr() as usize % 64, 0);
+    assert_eq!(v.values::<i64>().as_ptr() as usize % 16, 0);
     assert_eq!((v.scalar(0), v.scalar(1), v.scalar(3)), (Scalar::I64(1), Scalar::Null, Scalar::I64(4)));
     for (i, slot) in v.overwrite::<i64>(VECTOR_SIZE).iter_mut().enumerate() {
         *slot = i as i64;
