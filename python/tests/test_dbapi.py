@@ -3,6 +3,8 @@
 import datetime as dt
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import uuid
 from decimal import Decimal
@@ -256,3 +258,38 @@ def test_a_child_may_not_use_the_connection(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     con.execute("insert into t values (1)")
     con.close()
+
+
+def test_closing_gives_the_file_up_whatever_cursors_hold(tmp_path):
+    path = tmp_path / "t.db"
+    con = rustdb.connect(path, autocommit=True)
+    short, long, unread = con.cursor(), con.cursor(), con.cursor()
+    short.execute("select 1")
+    assert short.fetchall() == [(1,)]
+    long.execute("select i from generate_series(1, 100000) as g(i)")
+    assert long.fetchone() == (1,)
+    unread.execute("select 2")
+    con.close()
+    for cur in (short, long, unread):
+        with pytest.raises(rustdb.InterfaceError):
+            cur.fetchone()
+    open_it = "import rustdb, sys; rustdb.connect(sys.argv[1]).execute('create table t (id int)')"
+    subprocess.run([sys.executable, "-c", open_it, str(path)], check=True)
+
+
+def test_executemany_may_read_from_its_own_cursor(con):
+    cur = con.cursor()
+    cur.execute("create table t (id int)")
+    cur.execute("select 1")
+    with pytest.raises(rustdb.ProgrammingError):
+        cur.executemany("insert into t values (?)", cur)
+
+
+def test_a_cursor_in_use_by_another_thread_is_waited_for(con):
+    cur = con.cursor()
+    busy = threading.Thread(target=cur.execute, args=("select count(*) from generate_series(1, 3000000) as g(i)",))
+    busy.start()
+    while busy.is_alive():
+        assert cur.rowcount in (-1, 1)
+    busy.join()
+    assert cur.fetchone() == (3000000,)

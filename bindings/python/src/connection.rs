@@ -1,16 +1,20 @@
 //! Connections.
 
+use crate::cursor::State;
 use crate::error::{OrRaise, raise};
-use parking_lot::Mutex;
+use crate::lock::lock;
 use pyo3::prelude::*;
 use rustdb::{Database, InterruptHandle, OpenOptions, TransactionState};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 /// A connection of a database; `rustdb.Connection` adds what needs no speed.
 #[pyclass(subclass, frozen, module = "rustdb._rustdb")]
 pub(crate) struct Connection {
     /// Gone when it is closed.
     open: Mutex<Option<Open>>,
+    /// The states of its cursors.
+    cursors: Mutex<Vec<Weak<Mutex<State>>>>,
     autocommit: AtomicBool,
     interrupt: InterruptHandle,
 }
@@ -26,9 +30,18 @@ impl Connection {
     }
 
     pub(crate) fn get(&self, py: Python<'_>) -> PyResult<rustdb::Connection> {
-        let open = self.open.lock();
+        let open = lock(py, &self.open);
         let open = open.as_ref().ok_or_else(|| raise(py, "InterfaceError", "the connection is closed"))?;
         Ok(open.connection.clone())
+    }
+
+    /// Notes a cursor, whose result is dropped when the connection is closed.
+    pub(crate) fn add_cursor(&self, py: Python<'_>, state: &Arc<Mutex<State>>) {
+        let mut cursors = lock(py, &self.cursors);
+        if cursors.len() == cursors.capacity() {
+            cursors.retain(|cursor| cursor.strong_count() > 0);
+        }
+        cursors.push(Arc::downgrade(state));
     }
 
     /// Opens a transaction if a statement is about to need one.
@@ -63,6 +76,7 @@ impl Connection {
         Ok(Self {
             interrupt: open.connection.interrupt_handle(),
             open: Mutex::new(Some(open)),
+            cursors: Mutex::default(),
             autocommit: AtomicBool::new(autocommit),
         })
     }
@@ -89,8 +103,15 @@ impl Connection {
 
     /// Closes the connection; an open transaction is taken back. The last connection of a file closes the database.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(Open { connection, database }) = self.open.lock().take() else { return Ok(()) };
+        let Some(Open { connection, database }) = lock(py, &self.open).take() else {
+            return Ok(());
+        };
+        let cursors = std::mem::take(&mut *lock(py, &self.cursors));
+        // Results keep the database open; what is left of them cannot be asked for any more.
+        let states = cursors.iter().filter_map(Weak::upgrade);
+        let results: Vec<_> = states.filter_map(|state| lock(py, &state).end_result()).collect();
         py.detach(|| {
+            drop(results);
             drop(connection);
             database.close()
         })
@@ -104,8 +125,8 @@ impl Connection {
 
     /// Whether it is closed.
     #[getter]
-    fn closed(&self) -> bool {
-        self.open.lock().is_none()
+    fn closed(&self, py: Python<'_>) -> bool {
+        lock(py, &self.open).is_none()
     }
 
     /// Whether a transaction is open.

@@ -2,23 +2,25 @@
 
 use crate::connection::Connection;
 use crate::error::{OrRaise, raise};
+use crate::lock::lock;
 use crate::value::{from_python, rows};
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use rustdb::types::Chunk;
 use rustdb::{Params, Prepared, Rows, TransactionState, Value};
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Runs statements of a connection and holds the result of the last one; `rustdb.Cursor` adds what needs no speed.
 #[pyclass(subclass, frozen, module = "rustdb._rustdb")]
 pub(crate) struct Cursor {
     connection: Py<Connection>,
-    state: Mutex<State>,
+    /// The connection drops the result when it is closed.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     rows: Option<Rows>,
     chunk: Option<Chunk>,
     /// Rows of the chunk that were fetched.
@@ -28,6 +30,15 @@ struct State {
     closed: bool,
     /// The result has columns.
     has_result: bool,
+}
+
+impl State {
+    /// Forgets the rows that were not fetched: the connection is closed.
+    pub(crate) fn end_result(&mut self) -> Option<Rows> {
+        self.chunk = None;
+        self.has_result = false;
+        self.rows.take()
+    }
 }
 
 /// The parameters of a statement.
@@ -81,8 +92,8 @@ impl Params for Parameters {
 }
 
 impl Cursor {
-    fn state(&self, py: Python<'_>) -> PyResult<parking_lot::MutexGuard<'_, State>> {
-        let state = self.state.lock();
+    fn state(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, State>> {
+        let state = lock(py, &self.state);
         if state.closed {
             return Err(raise(py, "InterfaceError", "the cursor is closed"));
         }
@@ -92,6 +103,7 @@ impl Cursor {
     fn fetch<'py>(&self, py: Python<'py>, wanted: usize) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let mut state = self.state(py)?;
         if !state.has_result {
+            self.connection.get().get(py)?;
             return Err(raise(py, "ProgrammingError", "the last operation didn't produce a result"));
         }
         let mut fetched = Vec::new();
@@ -117,8 +129,10 @@ impl Cursor {
 #[pymethods]
 impl Cursor {
     #[new]
-    fn new(connection: Py<Connection>) -> Self {
-        Self { connection, state: Mutex::new(State { rowcount: -1, ..State::default() }) }
+    fn new(py: Python<'_>, connection: Py<Connection>) -> Self {
+        let state = Arc::new(Mutex::new(State { rowcount: -1, ..State::default() }));
+        connection.get().add_cursor(py, &state);
+        Self { connection, state }
     }
 
     /// Runs one statement.
@@ -159,8 +173,8 @@ impl Cursor {
     fn _executemany(&self, py: Python<'_>, operation: &str, sets: &Bound<'_, PyAny>) -> PyResult<()> {
         let owner = self.connection.get();
         let connection = owner.get(py)?;
-        let mut state = self.state(py)?;
-        *state = State { rowcount: 0, ..State::default() };
+        // The sets may come from this cursor's own methods: its state is not locked meanwhile.
+        *self.state(py)? = State { rowcount: 0, ..State::default() };
         let mut batch = Vec::new();
         let own = connection.transaction_state() == TransactionState::Idle;
         if own {
@@ -192,7 +206,8 @@ impl Cursor {
                 Err(_) => py.detach(|| connection.rollback()).or_raise(py)?,
             }
         }
-        state.rowcount = total?;
+        let total = total?;
+        self.state(py)?.rowcount = total;
         Ok(())
     }
 
@@ -212,19 +227,19 @@ impl Cursor {
 
     /// Rows inserted, changed or removed, or of a short result its rows; -1 if that is not known.
     #[getter]
-    fn rowcount(&self) -> i64 {
-        self.state.lock().rowcount
+    fn rowcount(&self, py: Python<'_>) -> i64 {
+        lock(py, &self.state).rowcount
     }
 
     /// The word of the command tag of the last statement, such as `INSERT`; `None` before the first.
     #[getter]
-    fn statusmessage(&self) -> Option<String> {
-        Some(self.state.lock().command.clone()).filter(|command| !command.is_empty())
+    fn statusmessage(&self, py: Python<'_>) -> Option<String> {
+        Some(lock(py, &self.state).command.clone()).filter(|command| !command.is_empty())
     }
 
     /// Name, type oid, precision and scale of each column of the result; `None` without one.
-    fn _columns(&self) -> Option<Vec<Described>> {
-        let state = self.state.lock();
+    fn _columns(&self, py: Python<'_>) -> Option<Vec<Described>> {
+        let state = lock(py, &self.state);
         let rows = state.rows.as_ref().filter(|_| state.has_result)?;
         let column = |column: &rustdb::Column| {
             let (precision, scale) = match column.ty {
@@ -238,7 +253,7 @@ impl Cursor {
 
     /// Forgets the result. Nothing can be run afterwards.
     fn close(&self, py: Python<'_>) {
-        let mut state = self.state.lock();
+        let mut state = lock(py, &self.state);
         let rows = state.rows.take();
         *state = State { closed: true, rowcount: -1, ..State::default() };
         py.detach(|| drop(rows));
@@ -246,8 +261,8 @@ impl Cursor {
 
     /// Whether it is closed.
     #[getter]
-    fn closed(&self) -> bool {
-        self.state.lock().closed
+    fn closed(&self, py: Python<'_>) -> bool {
+        lock(py, &self.state).closed
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

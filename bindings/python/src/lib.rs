@@ -4,6 +4,7 @@
 mod connection;
 mod cursor;
 mod error;
+mod lock;
 mod value;
 
 use pyo3::prelude::*;

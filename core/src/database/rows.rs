@@ -10,35 +10,31 @@ use std::sync::Arc;
 
 /// The rows of a result, made as they are asked for. Dropping it ends the query.
 pub struct Rows {
-    shared: Arc<Shared>,
     columns: Arc<[Column]>,
     command: &'static str,
     affected: u64,
     complete: bool,
     chunks: VecDeque<Chunk>,
-    rest: Option<(u64, Arc<Rest>)>,
+    rest: Option<Remaining>,
     current: Option<Chunk>,
     /// The next row, as a count of the current chunk's rows that are selected.
     at: usize,
     times: TimeContext,
 }
 
+/// Where the chunks are that were not there when the statement returned. A result without keeps nothing open.
+struct Remaining {
+    shared: Arc<Shared>,
+    portal: u64,
+    rest: Arc<Rest>,
+}
+
 impl Rows {
     pub(super) fn new(shared: &Arc<Shared>, started: Started, times: TimeContext) -> Self {
         let Started { columns, command, affected, chunks, rest } = started;
         let complete = rest.is_none();
-        Self {
-            shared: Arc::clone(shared),
-            columns,
-            command,
-            affected,
-            complete,
-            chunks,
-            rest,
-            current: None,
-            at: 0,
-            times,
-        }
+        let rest = rest.map(|(portal, rest)| Remaining { shared: Arc::clone(shared), portal, rest });
+        Self { columns, command, affected, complete, chunks, rest, current: None, at: 0, times }
     }
 
     /// Its columns; none for a statement without a result.
@@ -78,8 +74,8 @@ impl Rows {
         if let Some(chunk) = self.chunks.pop_front() {
             return Ok(Some(chunk));
         }
-        let Some((number, rest)) = self.rest.clone() else { return Ok(None) };
-        let fetched = self.shared.session.lock().fetch(number);
+        let Some(Remaining { shared, portal, rest }) = &self.rest else { return Ok(None) };
+        let fetched = shared.session.lock().fetch(*portal);
         let next = match fetched {
             Ok(None) => rest.next(),
             other => other,
@@ -129,9 +125,9 @@ impl Rows {
 
 impl Drop for Rows {
     fn drop(&mut self) {
-        if let Some((number, rest)) = self.rest.take() {
+        if let Some(Remaining { shared, portal, rest }) = self.rest.take() {
             drop(rest);
-            self.shared.session.lock().close(number);
+            shared.session.lock().close(portal);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Result, TransactionError};
 use crate::parser::ast::VacuumOptions;
 use crate::table::{ChunkScan, RowRange, Table};
 use crate::transaction::{ReadView, TableLockMode};
-use crate::types::{Chunk, DataType, Value};
+use crate::types::{Chunk, DataType, VECTOR_SIZE, Value, Vector};
 use crate::vfs::Rng;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -74,33 +74,40 @@ impl Session {
         self.in_transaction(|session, tx| session.put_entry(tx, changed).map(drop))
     }
 
-    /// Rows of random places of a table.
+    /// Rows of random places of a table: all of a small one, else some of the first chunk of many ranges, apart from
+    /// each other, since neighbours are often alike.
     fn sample(&self, table: &Table, view: &ReadView, expected: f64) -> Result<Sample> {
         let pieces = (SAMPLE / 100).min(expected as usize / 100 + 1);
         let ranges = table.ranges(&self.store, pieces)?;
         let columns: Vec<u16> = (0..).take(table.def().columns.len()).collect();
+        let shapes = ChunkScan::new(&columns, false, RowRange::ALL).shapes(table);
+        let fresh = || Chunk::new(shapes.iter().copied());
         let whole = expected <= SAMPLE as f64 * 1.5;
         let a_range = SAMPLE.div_ceil(ranges.len().max(1));
-        let mut chunks = Vec::new();
-        let mut seen = 0_usize;
+        let (mut chunks, mut picked) = (Vec::new(), fresh());
         for range in ranges {
             self.cancel.check()?;
-            let mut scan = ChunkScan::new(&columns, false, RowRange { first: range.first, last: range.last });
-            let mut chunk = Chunk::new(scan.shapes(table));
-            let mut taken = 0;
+            let mut scan = ChunkScan::new(&columns, false, range);
+            let mut chunk = fresh();
             while scan.next(table, &self.store, view, &mut chunk)? {
-                let skip = if whole { 0 } else { random_below(&*self.queries.rng, chunk.len / 4 + 1) };
-                let mut part = Chunk::new(scan.shapes(table));
-                part.append(&chunk, skip.min(chunk.len.saturating_sub(1)));
-                seen += part.len;
-                taken += part.len;
-                chunks.push(part);
-                if !whole && taken >= a_range {
-                    break;
+                if whole {
+                    chunks.push(std::mem::replace(&mut chunk, fresh()));
+                    continue;
                 }
+                let wanted = a_range.min(chunk.len);
+                for at in 0..wanted {
+                    let (low, high) = (at * chunk.len / wanted, (at + 1) * chunk.len / wanted);
+                    copy_row(&chunk, low + random_below(&*self.queries.rng, high - low), &mut picked);
+                    if picked.len == VECTOR_SIZE {
+                        chunks.push(std::mem::replace(&mut picked, fresh()));
+                    }
+                }
+                break;
             }
         }
-        let rows = if whole { seen as f64 } else { expected.max(seen as f64) };
+        chunks.push(picked);
+        let seen = chunks.iter().map(|chunk| chunk.len).sum::<usize>() as f64;
+        let rows = if whole { seen } else { expected.max(seen) };
         Ok(Sample { chunks, rows })
     }
 
@@ -145,6 +152,16 @@ struct Sample {
     chunks: Vec<Chunk>,
     /// Rows of the whole table, about.
     rows: f64,
+}
+
+/// Copies a row with its long strings: the chunk they come from need not stay for them.
+fn copy_row(from: &Chunk, row: usize, to: &mut Chunk) {
+    for (from, to) in from.columns.iter().zip(&mut to.columns) {
+        if let Vector::Flat(flat) = to {
+            flat.push_scalar(from.scalar(row));
+        }
+    }
+    to.len += 1;
 }
 
 fn random_below(rng: &dyn Rng, bound: usize) -> usize {
