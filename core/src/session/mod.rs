@@ -284,7 +284,7 @@ impl Session {
     /// # Errors
     /// Everything that running finds. What the statement did is then taken back.
     pub fn run(&mut self, prepared: &Arc<Prepared>, parameters: &[Value]) -> Result<Started> {
-        self.run_checked(prepared, &[parameters.len()], |session| match &prepared.kind {
+        self.run_checked(prepared, parameters.len(), |session| match &prepared.kind {
             Kind::Empty => Ok(Started::done(Arc::default(), "", 0)),
             Kind::Control => session.control(&prepared.statement),
             Kind::Query(_) | Kind::Utility => match session.read_alone(prepared, parameters)? {
@@ -300,17 +300,16 @@ impl Session {
     /// # Errors
     /// As [`Self::run`]; 0A000 for another statement.
     pub fn run_many(&mut self, prepared: &Arc<Prepared>, sets: VecDeque<Vec<Value>>) -> Result<u64> {
-        let lengths = sets.iter().map(Vec::len).collect::<Vec<_>>();
-        self.run_checked(prepared, &lengths, |session| {
-            session.run_in_transaction(prepared, Given::Many(sets))
-        })
-        .map(|started| started.affected)
+        let expected = prepared.parameters.len();
+        let given = sets.iter().map(Vec::len).find(|&given| given != expected).unwrap_or(expected);
+        self.run_checked(prepared, given, |session| session.run_in_transaction(prepared, Given::Many(sets)))
+            .map(|started| started.affected)
     }
 
     fn run_checked(
         &mut self,
         prepared: &Prepared,
-        given: &[usize],
+        given: usize,
         run: impl FnOnce(&mut Self) -> Result<Started>,
     ) -> Result<Started> {
         self.detach_portal();
@@ -318,7 +317,7 @@ impl Session {
         self.cancel.start_statement(self.settings.duration(Setting::StatementTimeout));
         self.check_block(&prepared.statement.kind)?;
         let expected = prepared.parameters.len();
-        if let Some(&given) = given.iter().find(|&&given| given != expected) {
+        if given != expected {
             return Err(StatementError::ParameterCount { given, expected }.into());
         }
         let started = run(self);

@@ -51,7 +51,13 @@ impl Store {
         let suspects = table.build(self, &index)?;
         table.check_unique(self, tx, &suspects).map_err(|error| match error.kind() {
             crate::error::ErrorKind::Data(DataError::UniqueViolation { constraint }) => {
-                DataError::DuplicateKeys { index: constraint.clone() }.into()
+                let detail =
+                    error.detail().map(|detail| detail.replace(" already exists.", " is duplicated."));
+                let error = crate::Error::from(DataError::DuplicateKeys { index: constraint.clone() });
+                match detail {
+                    Some(detail) => error.with_detail(detail),
+                    None => error,
+                }
             }
             _ => error,
         })?;

@@ -8,10 +8,11 @@ use super::read::Versions;
 use super::write::entry_or_restart;
 use super::{RowKey, Store, Table, corrupt, versions_of_read};
 use crate::btree::{Direction, KeyRange};
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Error, Result};
 use crate::ids::{ObjectId, RowId, TransactionId};
 use crate::pager::Attempt;
 use crate::transaction::Transaction;
+use crate::types::TimeContext;
 use std::sync::Arc;
 
 /// A key that met a live row, to be judged when the statement ends.
@@ -64,10 +65,23 @@ impl Table {
                 }
             }
             if live > 1 {
-                return Err(DataError::UniqueViolation { constraint: index.def.name.clone() }.into());
+                return Err(self.duplicate_key(index, key));
             }
         }
         Ok(())
+    }
+
+    fn duplicate_key(&self, index: &Index, key: &[u8]) -> Error {
+        let error = Error::from(DataError::UniqueViolation { constraint: index.def.name.clone() });
+        let (mut names, mut values, mut rest) = (Vec::new(), Vec::new(), key);
+        for column in &index.def.columns {
+            // An entry that cannot be read is not worth another error than the one there is.
+            let Ok(value) = column.key.decode(&mut rest) else { return error };
+            let text = value.to_text(&column.key.ty, &TimeContext::default());
+            names.push(self.def.columns[usize::from(column.column)].name.as_str());
+            values.push(text.unwrap_or_else(|| "null".to_owned()));
+        }
+        error.with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values.join(", ")))
     }
 
     /// Adds a row's entry; for a unique index first looks who else has the key.

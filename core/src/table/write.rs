@@ -89,7 +89,7 @@ impl Table {
                     tx.wait_for_writer(self.key(row), writer, &mut turn)?;
                 }
                 Step::Split => self.split(store, row, leaf::heap_bytes(&stored))?,
-                Step::Duplicate => return Err(self.duplicate_row()),
+                Step::Duplicate => return Err(self.duplicate_row(row)),
                 Step::Crowded => return Err(self.too_big(store, values.len())),
                 Step::Locked | Step::Refused(_) => unreachable!("inserts meet neither"),
             }
@@ -218,8 +218,12 @@ impl Table {
         Ok(TableDef::row_of_key(key))
     }
 
-    fn duplicate_row(&self) -> crate::Error {
-        DataError::UniqueViolation { constraint: format!("{}_pkey", self.def.name) }.into()
+    fn duplicate_row(&self, row: RowId) -> crate::Error {
+        let error =
+            crate::Error::from(DataError::UniqueViolation { constraint: format!("{}_pkey", self.def.name) });
+        let RowKey::Column(column) = self.def.row_key else { return error };
+        let (name, key) = (&self.def.columns[usize::from(column)].name, TableDef::key_of_row(row));
+        error.with_detail(format!("Key ({name})=({key}) already exists."))
     }
 
     pub(super) fn key(&self, row: RowId) -> crate::transaction::RowKey {

@@ -90,3 +90,27 @@ fn a_change_is_done_before_its_rows_are_read() {
     assert_eq!(a.execute("CREATE TABLE u AS SELECT id FROM t WHERE id > $1", (0,)).unwrap(), 4990);
     assert_eq!(ask(&a, "CREATE TABLE v AS SELECT 1 AS one WHERE false"), "SELECT 0");
 }
+
+#[test]
+fn duplicates_are_named() {
+    let a = one();
+    talk(
+        &a,
+        &[
+            (
+                "CREATE TABLE d (id int PRIMARY KEY, a numeric(5,2), b text, c date, UNIQUE (a, b))",
+                "CREATE TABLE",
+            ),
+            ("INSERT INTO d VALUES (-1, 1.5, 'one', '2020-01-01'), (2, 2, 'two', '2020-01-01')", "INSERT 2"),
+        ],
+    );
+    for (sql, detail) in [
+        ("INSERT INTO d VALUES (-1, 0, '')", "Key (id)=(-1) already exists."),
+        ("INSERT INTO d VALUES (5, 1.50, 'one')", "Key (a, b)=(1.50, one) already exists."),
+        ("UPDATE d SET b = 'one', a = 1.5 WHERE id = 2", "Key (a, b)=(1.50, one) already exists."),
+        ("CREATE UNIQUE INDEX d_c ON d (c)", "Key (c)=(2020-01-01) is duplicated."),
+    ] {
+        let error = a.execute(sql, ()).unwrap_err();
+        assert_eq!((error.sqlstate().0, error.detail()), ("23505", Some(detail)), "{sql}");
+    }
+}
