@@ -2,5 +2,6 @@
 
 mod crash;
 mod error;
+mod parity;
 mod sessions;
 mod sql;

@@ -54,6 +54,7 @@ fn check(source: &str, name: &str) -> String {
     expect_success(&mut compile);
     let at = |mut command: Command| {
         let directory = fresh(folder.join("run"));
+        command.env("STEPS", repository().join("tests/parity/steps.txt"));
         expect_success(command.current_dir(directory).env("LD_LIBRARY_PATH", &libraries))
     };
     let printed = at(Command::new(&program));
@@ -93,6 +94,11 @@ fn the_header_is_cpp_too() {
 #[test]
 fn every_function_does_what_the_header_says() {
     assert_eq!(check("bindings/c/tests/programs/api.c", "api"), "ok\n");
+}
+
+#[test]
+fn c_answers_as_all_do() {
+    assert_eq!(check("bindings/c/tests/programs/parity.c", "parity"), "ok\n");
 }
 
 #[test]

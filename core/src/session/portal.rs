@@ -137,11 +137,22 @@ impl Session {
         prepared: &Arc<Prepared>,
         parameters: &[Value],
     ) -> Result<Option<Started>> {
-        let Some(point) = prepared.query().and_then(|query| query.point.as_ref()) else { return Ok(None) };
-        if self.open.is_some() || self.block != Block::None {
+        if prepared.query().is_none_or(|query| query.point.is_none())
+            || self.open.is_some()
+            || self.block != Block::None
+        {
             return Ok(None);
         }
-        if !prepared.is_current(&self.queries.catalog.current()) {
+        let catalog = self.queries.catalog.current();
+        let newest;
+        let prepared = if prepared.is_current(&catalog) {
+            prepared
+        } else {
+            newest = prepared.newest();
+            &newest
+        };
+        let Some(point) = prepared.query().and_then(|query| query.point.as_ref()) else { return Ok(None) };
+        if !prepared.is_current(&catalog) {
             return Ok(None);
         }
         let fits = |(value, ty): (&Value, &DataType)| value.data_type() == *ty;

@@ -135,6 +135,8 @@ impl GroupTable {
 
     /// Finds the groups of the picked rows, making those that are not there. `hashes` are by number of the row.
     pub(super) fn find(&mut self, keys: &[Vector], picked: Picked<'_>, hashes: &[u64]) {
+        // Those of the chunk before.
+        self.scratch.dealt.clear();
         if !self.has_keys() || picked.count == 0 {
             return;
         }
@@ -177,10 +179,8 @@ impl GroupTable {
     fn deal(&mut self, picked: Picked<'_>) {
         let Scratch { groups, dealt, .. } = &mut self.scratch;
         let few = self.store.len() <= FEW_GROUPS && picked.count >= MANY_ROWS && !self.layout.is_empty();
-        dealt.truncate(if few { self.store.len() } else { 0 });
         if few {
             dealt.resize_with(self.store.len(), Vec::new);
-            dealt.iter_mut().for_each(Vec::clear);
             // Rows of a chunk fit u16.
             (0..picked.count)
                 .map(|i| picked.row(i))
