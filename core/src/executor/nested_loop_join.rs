@@ -48,7 +48,7 @@ impl LoopState {
     }
 
     fn gives_pairs(&self) -> bool {
-        !matches!(self.kind, JoinType::Semi | JoinType::Anti | JoinType::Mark(_))
+        self.kind.gives_pairs()
     }
 
     fn matched(&self) -> &[AtomicBool] {
@@ -130,17 +130,7 @@ impl Stage for LoopStage {
 impl LoopStage {
     /// Whether no further right row changes anything.
     fn is_settled(&self, chunk: &Chunk) -> bool {
-        let existence = match &self.join.kind {
-            JoinType::Semi | JoinType::Anti | JoinType::Mark(_) => true,
-            JoinType::Inner
-            | JoinType::Left
-            | JoinType::Right
-            | JoinType::Full
-            | JoinType::Single
-            | JoinType::RightSemi
-            | JoinType::RightAnti => false,
-        };
-        existence && chunk.rows().all(|row| self.flags[row] & MATCHED != 0)
+        !self.join.gives_pairs() && chunk.rows().all(|row| self.flags[row] & MATCHED != 0)
     }
 
     /// Tries all pairs of two chunks; `first` is the number of the first right row.

@@ -31,7 +31,7 @@ const FETCH_COST: usize = 160;
 
 /// A scan of a table.
 pub(super) struct ScanSource {
-    scan: TableScan,
+    scan: Arc<TableScan>,
     ranges: OnceLock<Arc<Ranges>>,
 }
 
@@ -43,7 +43,7 @@ struct Ranges {
 
 impl ScanSource {
     pub(super) fn new(scan: TableScan) -> Self {
-        Self { scan, ranges: OnceLock::new() }
+        Self { scan: Arc::new(scan), ranges: OnceLock::new() }
     }
 }
 
@@ -72,21 +72,13 @@ impl Source for ScanSource {
         let filter = |(id, column): &(_, usize)| known.get(id).map(|filter| (Arc::clone(filter), *column));
         let runtime: Vec<_> = self.scan.runtime_filters.iter().filter_map(filter).collect();
         let ranges = self.ranges.get().map(Arc::clone);
-        let mut lazy = Vec::new();
-        if let Some(ranges) = &ranges {
-            // By the filters of joins alone, and by all.
-            for early in [&[], self.scan.filters.as_slice()] {
-                lazy.extend(Lazy::new(query, &self.scan, &runtime, early, &ranges.table)?);
-            }
-        }
         Ok(Box::new(ScanReader {
             filters: Filters::new(query, runtime, &self.scan.filters)?,
-            columns: self.scan.columns.clone(),
-            row_ids: self.scan.row_ids,
+            scan: Arc::clone(&self.scan),
             query: Arc::clone(query),
             ranges,
             tally: Tally::default(),
-            lazy,
+            lazy: None,
             current: None,
             way: None,
             shapes: Vec::new(),
@@ -178,6 +170,18 @@ fn scan_cost(shapes: &[PhysicalType]) -> usize {
 }
 
 impl Lazy {
+    /// The ways there are: by the filters of joins alone, and by all.
+    fn ways(query: &Arc<Query>, scan: &TableScan, filters: &Filters, table: &Table) -> Result<Vec<Self>> {
+        let runtime: Vec<_> =
+            filters.runtime.iter().map(|tried| (Arc::clone(&tried.filter), tried.column)).collect();
+        let mut ways = Vec::new();
+        ways.extend(Self::new(query, scan, &runtime, &[], table)?);
+        if !scan.filters.is_empty() {
+            ways.extend(Self::new(query, scan, &runtime, &scan.filters, table)?);
+        }
+        Ok(ways)
+    }
+
     /// The way with these conditions early. `None` if there is no early filter or no column beyond those they read.
     fn new(
         query: &Arc<Query>,
@@ -266,11 +270,11 @@ impl Lazy {
 struct ScanReader {
     query: Arc<Query>,
     ranges: Option<Arc<Ranges>>,
-    columns: Vec<u16>,
-    row_ids: bool,
+    scan: Arc<TableScan>,
     filters: Filters,
     tally: Tally,
-    lazy: Vec<Lazy>,
+    /// Made when it is known how many rows pass: a small scan never asks.
+    lazy: Option<Vec<Lazy>>,
     current: Option<ChunkScan>,
     /// The one of `lazy` by which the current range is read; `None` if all columns are read at once.
     way: Option<usize>,
@@ -279,27 +283,32 @@ struct ScanReader {
 
 impl ScanReader {
     /// Begins with the next range; false if there is none.
-    fn begin(&mut self, ranges: &Ranges) -> bool {
+    fn begin(&mut self, ranges: &Ranges) -> Result<bool> {
         let next = ranges.next.fetch_add(1, Ordering::Relaxed);
-        let Some(&range) = ranges.list.get(next) else { return false };
-        let whole = ChunkScan::new(&self.columns, self.row_ids, range);
+        let Some(&range) = ranges.list.get(next) else { return Ok(false) };
+        let whole = ChunkScan::new(&self.scan.columns, self.scan.row_ids, range);
         self.shapes = whole.shapes(&ranges.table);
         self.way = None;
+        self.current = Some(whole);
         if self.tally.seen >= TRIAL_ROWS {
-            let costs = self.lazy.iter().map(|lazy| lazy.cost(&self.tally)).enumerate();
+            let ways = match &mut self.lazy {
+                Some(ways) => ways,
+                none => none.insert(Lazy::ways(&self.query, &self.scan, &self.filters, &ranges.table)?),
+            };
+            let costs = ways.iter().map(|lazy| lazy.cost(&self.tally)).enumerate();
             let best = costs.min_by_key(|&(_, cost)| cost);
             self.way = best.filter(|&(_, cost)| cost < scan_cost(&self.shapes)).map(|(way, _)| way);
+            if let Some(way) = self.way {
+                self.current = Some(ChunkScan::new(&ways[way].columns, true, range));
+            }
         }
-        self.current = Some(match self.way {
-            Some(way) => ChunkScan::new(&self.lazy[way].columns, true, range),
-            None => whole,
-        });
-        true
+        Ok(true)
     }
 
     /// Reads on in two steps until enough rows wait or the range ends; whether `chunk` has rows.
     fn next_fetched(&mut self, way: usize, table: &Table, chunk: &mut Chunk) -> Result<bool> {
-        let (lazy, Some(scan)) = (&mut self.lazy[way], &mut self.current) else { return Ok(false) };
+        let ways = self.lazy.as_mut().and_then(|ways| ways.get_mut(way));
+        let (Some(lazy), Some(scan)) = (ways, &mut self.current) else { return Ok(false) };
         let view = &self.query.statement.view;
         while lazy.pending.len < VECTOR_SIZE / 2 {
             self.query.check()?;
@@ -318,7 +327,7 @@ impl ScanReader {
             let mut taken = lazy.pending.append(&lazy.chunk, 0);
             if taken < passed {
                 // More than is expected: the first go out, the others wait.
-                lazy.fetch(&self.query, table, self.row_ids, chunk)?;
+                lazy.fetch(&self.query, table, self.scan.row_ids, chunk)?;
                 lazy.pending = Chunk::new(lazy.shapes.iter().copied());
                 taken += lazy.pending.append(&lazy.chunk, taken);
                 debug_assert_eq!(taken, passed);
@@ -328,7 +337,7 @@ impl ScanReader {
         if lazy.pending.len == 0 {
             return Ok(false);
         }
-        lazy.fetch(&self.query, table, self.row_ids, chunk)?;
+        lazy.fetch(&self.query, table, self.scan.row_ids, chunk)?;
         lazy.finish(chunk, &mut self.tally)
     }
 }
@@ -345,7 +354,7 @@ impl Reader for ScanReader {
         let Some(ranges) = self.ranges.clone() else { return Ok(false) };
         loop {
             self.query.check()?;
-            if self.current.is_none() && !self.begin(&ranges) {
+            if self.current.is_none() && !self.begin(&ranges)? {
                 return Ok(false);
             }
             if let Some(way) = self.way {

@@ -66,7 +66,7 @@ impl JoinSpec {
         let mut places = vec![None; right_types.len()];
         let mut payload = Vec::new();
         for (column, place) in places.iter_mut().enumerate() {
-            let comes_out = gives_pairs(&join.kind) || gives_kept(&join.kind);
+            let comes_out = join.kind.gives_pairs() || gives_kept(&join.kind);
             let above = comes_out && join.reads[left_types.len() + column];
             if !above && !read_by_pairs[column] {
                 continue;
@@ -82,7 +82,7 @@ impl JoinSpec {
         let kept: Vec<DataType> =
             key_types.iter().copied().chain(payload.iter().map(|&column| right_types[column])).collect();
         let in_pairs =
-            |(&place, read): (&Option<usize>, bool)| place.filter(|_| gives_pairs(&join.kind) || read);
+            |(&place, read): (&Option<usize>, bool)| place.filter(|_| join.kind.gives_pairs() || read);
         Arc::new(Self {
             pair_places: places.iter().zip(read_by_pairs).map(in_pairs).collect(),
             node,
@@ -114,7 +114,7 @@ impl JoinSpec {
 
     /// Whether pairs come out.
     pub(super) fn gives_pairs(&self) -> bool {
-        gives_pairs(&self.kind)
+        self.kind.gives_pairs()
     }
 
     /// Whether it only counts that there is a match.
@@ -146,15 +146,6 @@ impl JoinSpec {
     /// The shapes of left rows on disk.
     pub(super) fn left_shapes(&self) -> Arc<[PhysicalType]> {
         self.left_types.iter().map(DataType::physical).collect()
-    }
-}
-
-fn gives_pairs(kind: &JoinType) -> bool {
-    match kind {
-        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full | JoinType::Single => true,
-        JoinType::Semi | JoinType::Anti | JoinType::RightSemi | JoinType::RightAnti | JoinType::Mark(_) => {
-            false
-        }
     }
 }
 

@@ -294,6 +294,16 @@ pub enum JoinType {
     Mark(Mark),
 }
 
+impl JoinType {
+    /// Whether the pairs themselves come out; otherwise rows of one side do, once.
+    pub fn gives_pairs(&self) -> bool {
+        match self {
+            Self::Inner | Self::Left | Self::Right | Self::Full | Self::Single => true,
+            Self::Semi | Self::Anti | Self::RightSemi | Self::RightAnti | Self::Mark(_) => false,
+        }
+    }
+}
+
 /// How a mark join decides.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Mark {
