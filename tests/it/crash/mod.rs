@@ -1,7 +1,7 @@
 //! Power loss, failing disks and kills, against a model of the commits that were acknowledged.
 //!
 //! ```text
-//! workload.rs   a seeded run of several sessions on a disk that records every operation      -> History
+//! workload/     a seeded run of several sessions on a disk that records every operation      -> History
 //! oracle.rs     a disk found after a crash at a point of it: is it one of the states it may be?
 //! power.rs      every point x what the disk kept of the unsynced x seeds, and crashes of the recoveries
 //! faults.rs     every call of a run failing once
