@@ -8,42 +8,55 @@ use std::str::FromStr;
 impl FromStr for Decimal {
     type Err = crate::Error;
 
-    /// Reads PostgreSQL's forms: `12`, `-.5`, `1.50`, `1e-3`, blanks around it.
+    /// Reads PostgreSQL's forms: `12`, `-.5`, `1.50`, `1e-3`, blanks around it. Zeros at the end of a fraction are
+    /// left out where it is too long.
     ///
     /// # Errors
-    /// 22P02 if it is no number; 22003 over 38 digits before the point (those behind it that do not fit are
-    /// rounded away); 0A000 for NaN and the infinities, which this `numeric` has not.
+    /// 22P02 if it is no number; 22003 over 38 digits, before or behind the point or together; 0A000 for NaN and the
+    /// infinities, which this `numeric` has not.
     fn from_str(text: &str) -> Result<Self> {
-        let invalid = || DataError::invalid_text("numeric", text);
-        let number = text.trim_ascii();
-        let (negative, unsigned) = match number.as_bytes() {
-            [b'-', ..] => (true, &number[1..]),
-            [b'+', ..] => (false, &number[1..]),
-            _ => (false, number),
-        };
-        if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-            for (name, value) in [("nan", "NaN"), ("infinity", "infinity"), ("inf", "infinity")] {
-                if unsigned.eq_ignore_ascii_case(name) && !(name == "nan" && unsigned.len() != number.len()) {
-                    return Err(DataError::CannotConvert { value, ty: "numeric" }.into());
-                }
-            }
-            return Err(invalid().into());
-        }
-        let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-            None => (unsigned, 0),
-            Some(at) => (&unsigned[..at], parse_exponent(&unsigned[at + 1..]).ok_or_else(invalid)?),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = || whole.bytes().chain(fraction.bytes());
-        if digits().next().is_none() || !digits().all(|c| c.is_ascii_digit()) {
-            return Err(invalid().into());
-        }
-        let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX).saturating_sub(exponent);
-        let leading_zeros = digits().take_while(|&c| c == b'0').count();
-        let significant = i64::try_from(whole.len() + fraction.len() - leading_zeros).unwrap_or(i64::MAX);
-        assemble(negative, digits().skip(leading_zeros), significant, scale)
-            .ok_or_else(|| DataError::NumericOverflow.into())
+        read(text, Excess::Refused)
     }
+}
+
+/// What becomes of the digits behind the point that a decimal has no place for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    Refused,
+    Rounded,
+}
+
+/// A decimal's text.
+fn read(text: &str, excess: Excess) -> Result<Decimal> {
+    let invalid = || DataError::invalid_text("numeric", text);
+    let number = text.trim_ascii();
+    let (negative, unsigned) = match number.as_bytes() {
+        [b'-', ..] => (true, &number[1..]),
+        [b'+', ..] => (false, &number[1..]),
+        _ => (false, number),
+    };
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        for (name, value) in [("nan", "NaN"), ("infinity", "infinity"), ("inf", "infinity")] {
+            if unsigned.eq_ignore_ascii_case(name) && !(name == "nan" && unsigned.len() != number.len()) {
+                return Err(DataError::CannotConvert { value, ty: "numeric" }.into());
+            }
+        }
+        return Err(invalid().into());
+    }
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        None => (unsigned, 0),
+        Some(at) => (&unsigned[..at], parse_exponent(&unsigned[at + 1..]).ok_or_else(invalid)?),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    if digits().next().is_none() || !digits().all(|c| c.is_ascii_digit()) {
+        return Err(invalid().into());
+    }
+    let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX).saturating_sub(exponent);
+    let leading_zeros = digits().take_while(|&c| c == b'0').count();
+    let significant = i64::try_from(whole.len() + fraction.len() - leading_zeros).unwrap_or(i64::MAX);
+    assemble(negative, digits().skip(leading_zeros), significant, scale, excess)
+        .ok_or_else(|| DataError::NumericOverflow.into())
 }
 
 /// An exponent, limited to where every number is zero or overflows.
@@ -57,8 +70,14 @@ fn parse_exponent(text: &str) -> Option<i64> {
     Some(if text.starts_with('-') { -exponent } else { exponent })
 }
 
-/// `digits`, of which there are `count` and the first is not 0, times 10^-scale, rounded to what fits.
-fn assemble(negative: bool, mut digits: impl Iterator<Item = u8>, count: i64, scale: i64) -> Option<Decimal> {
+/// `digits`, of which there are `count` and the first is not 0, times 10^-scale, if it fits.
+fn assemble(
+    negative: bool,
+    mut digits: impl Iterator<Item = u8>,
+    count: i64,
+    scale: i64,
+    excess: Excess,
+) -> Option<Decimal> {
     let max = i64::from(Decimal::MAX_DIGITS);
     if count == 0 {
         return Some(Decimal::zero(u8::try_from(scale.clamp(0, max)).ok()?));
@@ -73,8 +92,14 @@ fn assemble(negative: bool, mut digits: impl Iterator<Item = u8>, count: i64, sc
     for _ in 0..keep.max(0) {
         value = value * 10 + i128::from(digits.next()? - b'0');
     }
-    let round_up = drop > 0 && keep >= 0 && digits.next().is_some_and(|digit| digit >= b'5');
-    value += i128::from(round_up);
+    if drop > 0 {
+        if excess == Excess::Refused && (keep < 0 || digits.any(|digit| digit != b'0')) {
+            return None;
+        }
+        let round_up =
+            excess == Excess::Rounded && keep >= 0 && digits.next().is_some_and(|digit| digit >= b'5');
+        value += i128::from(round_up);
+    }
     let scale = scale - drop;
     // A negative scale means trailing zeros; their number was limited above.
     value = value.checked_mul(*POW10.get(usize::try_from((-scale).max(0)).ok()?)?)?;
@@ -100,7 +125,7 @@ impl Decimal {
     /// # Errors
     /// As for text of any decimal, but 22003 says what the type can hold.
     pub fn parse_fitting(text: &str, precision: u8, scale: u8) -> Result<Self> {
-        match text.parse::<Self>() {
+        match read(text, Excess::Rounded) {
             Ok(decimal) => Ok(Self::new(decimal.fit(precision, scale)?, scale)),
             Err(e) if matches!(e.kind(), ErrorKind::Data(DataError::NumericOverflow)) => {
                 Err(field_overflow(precision, scale))
@@ -148,7 +173,7 @@ impl Decimal {
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         // As %g prints it: without trailing zeros.
         let mantissa = mantissa.trim_end_matches('0');
-        format!("{mantissa}e{exponent}").parse()
+        read(&format!("{mantissa}e{exponent}"), Excess::Rounded)
     }
 
     /// The nearest integer, half away from zero.
@@ -193,17 +218,30 @@ mod tests {
     }
 
     #[test]
-    fn rounds_what_does_not_fit_behind_the_point() {
+    fn what_does_not_fit_is_refused_or_rounded_on_demand() {
         let nines = "9".repeat(38);
         check(&nines, &nines);
-        check(&format!("{nines}.4"), &nines);
-        check(&format!("0.{nines}4"), &format!("0.{nines}"));
-        check(&format!("0.{nines}5"), "1.0000000000000000000000000000000000000");
+        check(&format!("{nines}.000"), &nines);
+        check(&format!("0.{nines}00"), &format!("0.{nines}"));
         check("1e-38", &format!("0.{}1", "0".repeat(37)));
-        check("6e-39", &format!("0.{}1", "0".repeat(37)));
-        check("1e-1000000000000", &format!("0.{}", "0".repeat(38)));
-        for text in ["1e38", "1e99999999999999999999", &format!("{nines}.5"), &format!("1{nines}")] {
-            assert_eq!(text.parse::<Decimal>().unwrap_err().to_string(), "value overflows numeric format");
+        check("0e-1000000000000", &format!("0.{}", "0".repeat(38)));
+        for (text, rounded) in [
+            (format!("{nines}.4"), Some(nines.clone())),
+            (format!("0.{nines}4"), Some(format!("0.{nines}"))),
+            (format!("0.{nines}5"), Some("1.0000000000000000000000000000000000000".to_owned())),
+            ("6e-39".to_owned(), Some(format!("0.{}1", "0".repeat(37)))),
+            ("1e-1000000000000".to_owned(), Some(format!("0.{}", "0".repeat(38)))),
+            (format!("{nines}.5"), None),
+            (format!("1{nines}"), None),
+            ("1e38".to_owned(), None),
+            ("1e99999999999999999999".to_owned(), None),
+        ] {
+            assert_eq!(
+                text.parse::<Decimal>().unwrap_err().to_string(),
+                "value overflows numeric format",
+                "{text}"
+            );
+            assert_eq!(read(&text, Excess::Rounded).ok().map(|d| d.to_string()), rounded, "{text}");
         }
     }
 
