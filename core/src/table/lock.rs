@@ -1,11 +1,11 @@
 //! Locking a row without changing it.
 
-use super::write::{Written, refused};
+use super::write::{Written, is_lost, refused};
 use super::{Store, Table, versions_of};
-use crate::error::Result;
+use crate::error::{Result, TransactionError};
 use crate::ids::{RowId, TransactionId};
 use crate::pager::Attempt;
-use crate::transaction::{RowLockMode, StampState, Transaction};
+use crate::transaction::{Isolation, RowLockMode, StampState, Transaction};
 
 /// What became of an attempt to lock a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +60,25 @@ impl Table {
         }
     }
 
+    /// Refuses a row whose newest version the transaction's snapshot cannot have seen, where it may not be passed over.
+    ///
+    /// # Errors
+    /// 40001 in REPEATABLE READ for a row that has moved on, or was not there.
+    pub fn expect_seen(&self, store: &Store, tx: &Transaction, row: RowId) -> Result<()> {
+        if tx.isolation() == Isolation::ReadCommitted {
+            return Ok(());
+        }
+        let seen = store.attempt(|| {
+            let guard = self.tree.find_exclusive(store.pager(), row)?;
+            let newest = versions_of(guard.side()).and_then(|versions| versions.newest(row));
+            Ok(newest.is_none_or(|newest| match newest.stamp.resolve(store.transactions().statuses()) {
+                StampState::Committed(ts) => tx.view().snapshot.sees(ts),
+                StampState::InProgress(_) | StampState::Aborted => true,
+            }))
+        })?;
+        if seen { Ok(()) } else { Err(TransactionError::Serialization { cause: "update" }.into()) }
+    }
+
     /// Writers look for locks under the row's latch, so it is taken exclusively here too.
     fn try_lock(&self, store: &Store, tx: &mut Transaction, row: RowId, mode: RowLockMode) -> Attempt<Step> {
         let guard = self.tree.find_exclusive(store.pager(), row)?;
@@ -67,8 +86,12 @@ impl Table {
         let is_alive = view.find(row).is_ok_and(|slot| view.is_alive(slot));
         let newest = versions_of(guard.side()).and_then(|versions| versions.newest(row));
         if let Some(newest) = newest {
-            match newest.stamp.resolve(store.transactions().statuses()) {
-                StampState::InProgress(writer) if tx.id() != Some(writer) => return Ok(Step::Wait(writer)),
+            let statuses = store.transactions().statuses();
+            match newest.stamp.resolve(statuses) {
+                StampState::InProgress(writer) if tx.id() != Some(writer) => {
+                    let lost = is_lost(newest, tx, statuses);
+                    return Ok(if lost { Step::Refused(Written::Changed) } else { Step::Wait(writer) });
+                }
                 StampState::Committed(ts) if !tx.view().snapshot.sees(ts) => {
                     return Ok(Step::Refused(if is_alive { Written::Changed } else { Written::Deleted }));
                 }

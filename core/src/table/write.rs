@@ -16,7 +16,9 @@ use crate::codec::row::{Cell, RowView};
 use crate::error::{DataError, Result, StorageError, TransactionError};
 use crate::ids::{RowId, TransactionId};
 use crate::pager::{Attempt, WriteGuard};
-use crate::transaction::{Change, Effect, Garbage, Isolation, RowLockMode, StampState, Transaction};
+use crate::transaction::{
+    Change, Effect, Garbage, Isolation, RowLockMode, StampState, StatusTable, Transaction, UndoRecord,
+};
 use crate::types::Scalar;
 use std::sync::Arc;
 
@@ -410,7 +412,8 @@ impl Table {
         if let Some(newest) = newest {
             match newest.stamp.resolve(statuses) {
                 StampState::InProgress(writer) if tx.id() != Some(writer) => {
-                    return Ok(Err(Step::Wait(writer)));
+                    let lost = is_lost(newest, tx, statuses);
+                    return Ok(Err(if lost { Step::Refused(Written::Changed) } else { Step::Wait(writer) }));
                 }
                 StampState::InProgress(_) if newest.command == tx.view().command => {
                     return Ok(Err(Step::Refused(Written::Again)));
@@ -533,6 +536,23 @@ pub(super) fn entry_or_restart(
     }
 }
 
+/// Whether a REPEATABLE READ transaction has lost a row that somebody else is writing: a version below the one in
+/// progress has committed since the snapshot, so that waiting would change nothing.
+pub(super) fn is_lost(newest: &UndoRecord, tx: &Transaction, statuses: &StatusTable) -> bool {
+    if tx.isolation() == Isolation::ReadCommitted {
+        return false;
+    }
+    let mut next = newest.older();
+    while let Some(record) = next {
+        if let StampState::Committed(ts) = record.stamp.resolve(statuses) {
+            return !tx.view().snapshot.sees(ts);
+        }
+        next = record.older();
+    }
+    false
+}
+
+/// Gives the answer to a row that may not be written, or the error that it is at this isolation level.
 pub(super) fn refused(tx: &Transaction, written: Written) -> Result<Written> {
     let cause = match written {
         Written::Changed => "update",

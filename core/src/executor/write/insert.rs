@@ -181,7 +181,10 @@ impl InsertWriter {
             }
         };
         match &handler.update {
-            None => Ok(Resolved::Nothing),
+            None => {
+                self.target.table.expect_seen(self.target.query.store(), tx, existing)?;
+                Ok(Resolved::Nothing)
+            }
             Some(_) => self.update_existing(tx, source, row, existing),
         }
     }

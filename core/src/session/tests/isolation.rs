@@ -78,6 +78,52 @@ fn a_failed_first_statement_keeps_the_snapshot() {
 }
 
 #[test]
+fn repeatable_read_does_not_pass_over_a_key_it_cannot_see() {
+    let refusal = "40001: could not serialize access due to concurrent update";
+    for (change, level, answer) in [
+        ("INSERT INTO accounts VALUES (3, 5)", "REPEATABLE READ", refusal),
+        ("UPDATE accounts SET id = 3 WHERE id = 2", "REPEATABLE READ", refusal),
+        ("INSERT INTO accounts VALUES (3, 5)", "READ COMMITTED", "INSERT 0"),
+    ] {
+        talk_with(
+            &with_accounts(),
+            &[
+                ('a', &format!("BEGIN ISOLATION LEVEL {level}"), "BEGIN"),
+                ('a', "INSERT INTO accounts VALUES (7, 1)", "INSERT 1"),
+                ('b', change, if change.starts_with('I') { "INSERT 1" } else { "UPDATE 1" }),
+                ('a', "INSERT INTO accounts VALUES (1, 1), (7, 1) ON CONFLICT DO NOTHING", "INSERT 0"),
+                ('a', "INSERT INTO accounts VALUES (3, 1) ON CONFLICT DO NOTHING", answer),
+                ('a', "ROLLBACK", "ROLLBACK"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn repeatable_read_does_not_wait_for_a_row_that_is_lost() {
+    for statement in [
+        "UPDATE accounts SET balance = 1 WHERE id = 1",
+        "DELETE FROM accounts WHERE id = 1",
+        "SELECT * FROM accounts WHERE id = 1 FOR UPDATE",
+    ] {
+        talk_with(
+            &with_accounts(),
+            &[
+                ('a', "SET lock_timeout = '20ms'", "SET"),
+                ('a', "BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN"),
+                ('a', "SELECT balance FROM accounts WHERE id = 1", "100"),
+                ('b', "UPDATE accounts SET balance = 50 WHERE id = 1", "UPDATE 1"),
+                ('b', "BEGIN", "BEGIN"),
+                ('b', "UPDATE accounts SET balance = 60 WHERE id = 1", "UPDATE 1"),
+                ('a', statement, "40001: could not serialize access due to concurrent update"),
+                ('a', "ROLLBACK", "ROLLBACK"),
+                ('b', "ROLLBACK", "ROLLBACK"),
+            ],
+        );
+    }
+}
+
+#[test]
 fn levels_are_chosen_before_the_first_query() {
     talk_with(
         &with_accounts(),
