@@ -76,7 +76,7 @@ impl Binder<'_> {
             ast::JoinKind::Right => JoinKind::Right,
             ast::JoinKind::Full => JoinKind::Full,
         };
-        let (merged, conditions) = match &join.condition {
+        let (mut merged, conditions) = match &join.condition {
             JoinCondition::None => (Vec::new(), Vec::new()),
             JoinCondition::On(condition) => (Vec::new(), self.bind_on(condition, start)?),
             JoinCondition::Using { columns, .. } => self.bind_using(columns, &sides)?,
@@ -86,7 +86,7 @@ impl Binder<'_> {
             }
         };
         let plan = self.join_on(kind.clone(), left, right, conditions).at(join.position)?;
-        self.mark_nullable(&kind, &sides);
+        self.mark_nullable(&kind, &sides, &mut merged);
         self.add_join_entry(&kind, &sides, merged)?;
         if let JoinCondition::Using { columns, alias: Some(alias) } = &join.condition {
             self.add_using_alias(alias, columns.len())?;
@@ -166,22 +166,31 @@ impl Binder<'_> {
         Ok((merged, conditions))
     }
 
-    /// Rows of a side that finds no match are filled with NULL.
-    fn mark_nullable(&mut self, kind: &JoinKind, sides: &Sides) {
+    /// Rows of a side that finds no match are filled with NULL, in the columns that are merged too.
+    fn mark_nullable(&mut self, kind: &JoinKind, sides: &Sides, merged: &mut [Merged]) {
         let (left, right) = match kind {
             JoinKind::Left => (false, true),
             JoinKind::Right => (true, false),
             JoinKind::Full => (true, true),
             _ => return,
         };
+        let mark = |column: &mut ScopeColumn| {
+            column.expr.rewrite(&mut |node| {
+                if let Expr::Column { nullable, .. } = node {
+                    *nullable = true;
+                }
+            });
+        };
         let ranges = [left.then(|| sides.left.clone()), right.then(|| sides.right.clone())];
         for range in ranges.into_iter().flatten() {
-            for column in self.level().entries[range].iter_mut().flat_map(|entry| &mut entry.columns) {
-                column.expr.rewrite(&mut |node| {
-                    if let Expr::Column { nullable, .. } = node {
-                        *nullable = true;
-                    }
-                });
+            self.level().entries[range].iter_mut().flat_map(|entry| &mut entry.columns).for_each(mark);
+        }
+        for column in merged {
+            if left {
+                mark(&mut column.left);
+            }
+            if right {
+                mark(&mut column.right);
             }
         }
     }
