@@ -188,7 +188,7 @@ pub fn may_fail(expr: &Expr) -> bool {
 }
 
 /// Casts that every value survives.
-fn is_safe_cast(from: &DataType, to: &DataType) -> bool {
+pub fn is_safe_cast(from: &DataType, to: &DataType) -> bool {
     use DataType::{BigInt, Double, Integer, Real, SmallInt};
     match (from, to) {
         (SmallInt, Integer | BigInt | Real | Double)
@@ -198,6 +198,7 @@ fn is_safe_cast(from: &DataType, to: &DataType) -> bool {
         (SmallInt | Integer | BigInt, DataType::Numeric { precision, scale }) => precision - scale >= 19,
         (DataType::Numeric { .. }, DataType::AnyNumeric) => true,
         (from, DataType::Text | DataType::VarChar(None)) => from.is_string(),
+        (DataType::VarChar(Some(from)), DataType::VarChar(Some(to))) => from <= to,
         _ => false,
     }
 }

@@ -3,6 +3,7 @@
 use super::write::table_name;
 use super::{Builder, Built, place_all};
 use crate::catalog::{IndexEntry, TableEntry, TableKind};
+use crate::expr::fold::is_safe_cast;
 use crate::expr::{CompareOp, Expr, Volatility};
 use crate::plan::logical::{ColumnId, LogicalPlan, Scan};
 use crate::plan::physical::{Bound, Bounds, IndexScan, PhysicalNode, TableScan, VirtualScan};
@@ -70,6 +71,10 @@ pub(super) fn bound_column(scan: &Scan, column: &Expr, value: &Expr) -> Option<(
     let ty = scan.table.columns[usize::from(number)].ty;
     if !widened {
         return comparable(&value.data_type(), &ty).then(|| (number, value.clone()));
+    }
+    // A cast that cuts text, or that fails, asks for other rows than the column itself.
+    if !is_safe_cast(&ty, &column.data_type()) {
+        return None;
     }
     if is_text(&ty) && is_text(&column.data_type()) {
         return Some((number, value.clone()));

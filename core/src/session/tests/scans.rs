@@ -12,6 +12,36 @@ const CREATE: &str = "CREATE TABLE t (id int PRIMARY KEY, rare boolean, half boo
     double bigint, short text)";
 
 #[test]
+fn casts_that_change_the_column_do_not_use_its_index() {
+    let [a, _] = two();
+    talk(
+        &a,
+        &[
+            ("CREATE TABLE s (t text PRIMARY KEY, v varchar(8) UNIQUE, b bigint UNIQUE)", "CREATE TABLE"),
+            (
+                "INSERT INTO s SELECT lpad(g::text, 5, '0') || 'x', g, g FROM generate_series(1, 20000) AS g(g)",
+                "INSERT 20000",
+            ),
+            ("INSERT INTO s VALUES ('big', NULL, 5000000000)", "INSERT 1"),
+            ("ANALYZE s", "ANALYZE"),
+            ("SELECT count(*) FROM s WHERE t::varchar(5) = '00007'", "1"),
+            ("SELECT count(*) FROM s WHERE t::varchar(5) > '19990' AND t::varchar(5) < '19992'", "1"),
+            ("SELECT count(*) FROM s WHERE v::varchar(3) = '123'", "111"),
+            ("UPDATE s SET b = b WHERE t::varchar(5) > '19990' AND t::varchar(5) < '19992'", "UPDATE 1"),
+            ("DELETE FROM s WHERE t::varchar(5) > '19990' AND t::varchar(5) < '19992'", "DELETE 1"),
+            ("SELECT t FROM s WHERE t = '19990x'", "19990x"),
+            ("SELECT count(*) FROM s WHERE b::int = 7", "22003: integer out of range"),
+            ("SELECT count(*) FROM s WHERE b::smallint = 7", "22003: smallint out of range"),
+        ],
+    );
+    // Those that only widen it do.
+    for condition in ["v::text = '77'", "v::varchar(9) = '77'", "t::varchar = '00077x'", "b = 77::int"] {
+        let plan = ask(&a, &format!("EXPLAIN SELECT * FROM s WHERE {condition}"));
+        assert!(plan.contains("Index Scan"), "{condition}: {plan}");
+    }
+}
+
+#[test]
 fn rare_rows_are_whole() {
     let [a, _] = two();
     talk(&a, &[(CREATE, "CREATE TABLE"), (FILL, "INSERT 120000")]);
