@@ -15,6 +15,8 @@ use std::collections::HashMap;
 
 /// Relations up to which all orders are tried: 3^n pairs of subsets.
 const MAX_EXHAUSTIVE: usize = 10;
+/// Relations of one tree, whose sets are numbers of 64 bits. Trees with more keep the upper joins as they are written.
+const MAX_RELATIONS: usize = 62;
 /// Semi joins that keep a smaller share of rows move down.
 const SELECTIVE: f64 = 0.5;
 
@@ -98,7 +100,16 @@ struct Best {
 impl Graph {
     fn flatten(&mut self, plan: LogicalPlan, estimator: &Estimator<'_>) {
         let mut conditions = Vec::new();
-        self.collect(plan, &mut conditions, estimator);
+        match plan {
+            // The uppermost join is always one of the tree; each of its sides is in it too if it fits.
+            LogicalPlan::Join(join) if join.kind == JoinKind::Inner => {
+                let join = *join;
+                self.collect(join.left, &mut conditions, estimator);
+                self.collect(join.right, &mut conditions, estimator);
+                conditions.extend(join.conditions);
+            }
+            other => self.collect(other, &mut conditions, estimator),
+        }
         for condition in conditions {
             let mask = self.mask(condition.columns());
             self.edges.push((condition, mask));
@@ -107,8 +118,10 @@ impl Graph {
 
     fn collect(&mut self, plan: LogicalPlan, conditions: &mut Vec<Expr>, estimator: &Estimator<'_>) {
         match plan {
-            // A set of relations is a number of 64 bits.
-            LogicalPlan::Join(join) if join.kind == JoinKind::Inner && self.relations.len() < 62 => {
+            LogicalPlan::Join(join)
+                if join.kind == JoinKind::Inner
+                    && self.relations.len() + relations_of(&join) <= MAX_RELATIONS =>
+            {
                 let join = *join;
                 self.collect(join.left, conditions, estimator);
                 self.collect(join.right, conditions, estimator);
@@ -245,6 +258,15 @@ impl Graph {
             parts[i] = left | right;
         }
     }
+}
+
+/// The relations of a tree of inner joins.
+fn relations_of(join: &Join) -> usize {
+    let side = |plan: &LogicalPlan| match plan {
+        LogicalPlan::Join(join) if join.kind == JoinKind::Inner => relations_of(join),
+        _ => 1,
+    };
+    side(&join.left) + side(&join.right)
 }
 
 /// By set of relations, the share of their pairs that the conditions between just these leave.

@@ -158,3 +158,25 @@ fn groups_nobody_asks_for() {
         ],
     );
 }
+
+#[test]
+fn joins_of_more_tables_than_are_ordered_together() {
+    let [a, _] = two();
+    talk(
+        &a,
+        &[
+            ("CREATE TABLE j (id int PRIMARY KEY)", "CREATE TABLE"),
+            ("INSERT INTO j VALUES (1), (2)", "INSERT 2"),
+        ],
+    );
+    for tables in [62, 63, 64, 65, 70] {
+        let from: Vec<String> = (0..tables).map(|i| format!("j t{i}")).collect();
+        let equal: Vec<String> = (1..tables).map(|i| format!("t{i}.id = t{}.id", i - 1)).collect();
+        let sql = format!("SELECT sum(t0.id) FROM {} WHERE {}", from.join(", "), equal.join(" AND "));
+        assert_eq!(ask(&a, &sql), "3", "{tables} tables");
+        // A product: one row of each, but for the last.
+        let one: Vec<String> = (1..tables).map(|i| format!("t{i}.id = 1")).collect();
+        let sql = format!("SELECT count(*) FROM {} WHERE {}", from.join(", "), one.join(" AND "));
+        assert_eq!(ask(&a, &sql), "2", "{tables} tables");
+    }
+}
