@@ -230,17 +230,34 @@ impl InsertWriter {
         }
         let assigned = assigner.values.evaluate(&both, &query.eval())?;
         let new: Vec<Vector> = assigned.iter().cloned().collect();
+        let key = self.target.key_among(&assigner.columns);
+        let moves = key.is_some_and(|at| {
+            let before = &old.columns[usize::from(assigner.columns[at])];
+            before.scalar(0) != new[at].scalar(0)
+        });
         let mut updated = old;
         for (&column, vector) in assigner.columns.iter().zip(&new) {
             updated.columns[usize::from(column)] = vector.clone();
         }
-        let columns = assigner.columns.clone();
+        // The id itself is never among the values that a row keeps its place with.
+        let kept: Vec<usize> = (0..new.len()).filter(|&at| Some(at) != key).collect();
+        let columns: Vec<u16> = kept.iter().map(|&at| assigner.columns[at]).collect();
         self.target.check(&updated)?;
         let Target { query, table, suspects, .. } = &mut self.target;
-        let layout = table.layout().project(&columns);
         let mut values = Vec::new();
-        encode_row(&layout, &new.iter().collect::<Vec<_>>(), 0, &mut values);
-        match table.update(query.store(), tx, existing, &columns, &values, suspects)? {
+        let written = if moves {
+            encode_row(table.layout(), &updated.columns.iter().collect::<Vec<_>>(), 0, &mut values);
+            let written = table.delete(query.store(), tx, existing)?;
+            if written == Written::Done {
+                table.insert(query.store(), tx, &values, suspects)?;
+            }
+            written
+        } else {
+            let layout = table.layout().project(&columns);
+            encode_row(&layout, &kept.iter().map(|&at| &new[at]).collect::<Vec<_>>(), 0, &mut values);
+            table.update(query.store(), tx, existing, &columns, &values, suspects)?
+        };
+        match written {
             Written::Done => Ok(Resolved::Updated(updated)),
             Written::Again => Err(DataError::ConflictTwice.into()),
             Written::Changed | Written::Deleted => {

@@ -13,7 +13,7 @@ use crate::executor::resources::Query;
 use crate::expr::eval::Evaluator;
 use crate::ids::RowId;
 use crate::plan::physical::Update;
-use crate::table::{RowKey, Written};
+use crate::table::Written;
 use crate::transaction::Transaction;
 use crate::types::{Chunk, Selection, Vector};
 use std::sync::Arc;
@@ -51,14 +51,6 @@ impl UpdateWriter {
         })
     }
 
-    /// The place among the assigned columns of the one that is the row id.
-    fn key(&self) -> Option<usize> {
-        match self.target.table.def().row_key {
-            RowKey::Hidden => None,
-            RowKey::Column(column) => self.columns.iter().position(|&assigned| assigned == column),
-        }
-    }
-
     /// Deletes a row and keeps its new form for the end.
     fn move_row(&mut self, tx: &mut Transaction, id: RowId, rows: &Chunk, row: usize) -> Result<Written> {
         let Target { query, table, .. } = &self.target;
@@ -83,7 +75,7 @@ impl Writer for UpdateWriter {
         }
         let rows = Chunk { len: chunk.len, selection: chunk.selection.clone(), columns };
         self.target.check(&rows)?;
-        let key = self.key();
+        let key = self.target.key_among(&self.columns);
         // The id itself is never among the values that a row keeps its place with.
         let kept: Vec<usize> = (0..self.columns.len()).filter(|&at| Some(at) != key).collect();
         let kept_columns: Vec<u16> = kept.iter().map(|&at| self.columns[at]).collect();
