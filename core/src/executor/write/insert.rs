@@ -1,13 +1,13 @@
 //! Puts rows into a table.
 
 use super::Writer;
+use super::assignments::Assignments;
 use super::target::{Target, encode_row};
 use crate::error::{DataError, Result};
 use crate::executor::chunk_buffer::BufferWriter;
 use crate::executor::filter::RowFilter;
 use crate::executor::pipeline::Flow;
 use crate::executor::resources::Query;
-use crate::expr::eval::Evaluator;
 use crate::ids::RowId;
 use crate::plan::physical::{ConflictUpdate, Insert, OnConflict};
 use crate::table::{RowLocked, Written};
@@ -34,37 +34,27 @@ struct ConflictHandler {
 }
 
 struct Assigner {
-    /// Ascending.
-    columns: Vec<u16>,
-    values: Evaluator,
+    assignments: Assignments,
     conditions: RowFilter,
-}
-
-impl Assigner {
-    fn new(query: &Arc<Query>, update: &ConflictUpdate) -> Result<Self> {
-        let mut assignments = update.assignments.clone();
-        assignments.sort_by_key(|(column, _)| *column);
-        let (columns, values): (Vec<u16>, Vec<_>) = assignments.into_iter().unzip();
-        let conditions = RowFilter::new(query, &update.conditions)?;
-        Ok(Self { columns, values: Evaluator::new(&values)?, conditions })
-    }
 }
 
 impl InsertWriter {
     pub(super) fn new(query: &Arc<Query>, insert: &Insert) -> Result<Self> {
+        let target = Target::new(query, insert.table.storage, &insert.checks)?;
+        let assigner = |update: &ConflictUpdate| -> Result<Assigner> {
+            Ok(Assigner {
+                assignments: Assignments::new(&target.table, &update.assignments)?,
+                conditions: RowFilter::new(query, &update.conditions)?,
+            })
+        };
         let on_conflict = match &insert.on_conflict {
             None => None,
             Some(plan) => Some(ConflictHandler {
-                update: plan.update.as_ref().map(|update| Assigner::new(query, update)).transpose()?,
+                update: plan.update.as_ref().map(assigner).transpose()?,
                 plan: plan.clone(),
             }),
         };
-        Ok(Self {
-            target: Target::new(query, insert.table.storage, &insert.checks)?,
-            values: insert.values.clone(),
-            on_conflict,
-            returning: insert.returning,
-        })
+        Ok(Self { target, values: insert.values.clone(), on_conflict, returning: insert.returning })
     }
 
     /// Inserts the rows of a chunk of the table's columns that count.
@@ -228,20 +218,11 @@ impl InsertWriter {
         if !assigner.conditions.apply(&mut both)? {
             return Ok(Resolved::Nothing);
         }
-        let assigned = assigner.values.evaluate(&both, &query.eval())?;
+        let assignments = &mut assigner.assignments;
+        let assigned = assignments.values.evaluate(&both, &query.eval())?;
         let new: Vec<Vector> = assigned.iter().cloned().collect();
-        let key = self.target.key_among(&assigner.columns);
-        let moves = key.is_some_and(|at| {
-            let before = &old.columns[usize::from(assigner.columns[at])];
-            before.scalar(0) != new[at].scalar(0)
-        });
-        let mut updated = old;
-        for (&column, vector) in assigner.columns.iter().zip(&new) {
-            updated.columns[usize::from(column)] = vector.clone();
-        }
-        // The id itself is never among the values that a row keeps its place with.
-        let kept: Vec<usize> = (0..new.len()).filter(|&at| Some(at) != key).collect();
-        let columns: Vec<u16> = kept.iter().map(|&at| assigner.columns[at]).collect();
+        let moves = assignments.moves(&old.columns, &new, 0);
+        let updated = Chunk { columns: assignments.apply(&old.columns, &new), ..old };
         self.target.check(&updated)?;
         let Target { query, table, suspects, .. } = &mut self.target;
         let mut values = Vec::new();
@@ -253,9 +234,8 @@ impl InsertWriter {
             }
             written
         } else {
-            let layout = table.layout().project(&columns);
-            encode_row(&layout, &kept.iter().map(|&at| &new[at]).collect::<Vec<_>>(), 0, &mut values);
-            table.update(query.store(), tx, existing, &columns, &values, suspects)?
+            assignments.encode_kept(&new, 0, &mut values);
+            table.update(query.store(), tx, existing, assignments.kept_columns(), &values, suspects)?
         };
         match written {
             Written::Done => Ok(Resolved::Updated(updated)),

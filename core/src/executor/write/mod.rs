@@ -7,6 +7,7 @@
 //! In READ COMMITTED a row may have been changed since the snapshot by a transaction that has committed. The sink then
 //! notes the row and wants no more; the statement is taken back and run again with a new snapshot (see `execute`).
 
+mod assignments;
 mod delete;
 mod insert;
 mod lock;

@@ -6,7 +6,7 @@ use crate::executor::resources::Query;
 use crate::expr::eval::Evaluator;
 use crate::ids::{ObjectId, RowId};
 use crate::plan::logical::Check;
-use crate::table::{self, Suspect, Table};
+use crate::table::{Suspect, Table};
 use crate::transaction::{RowKey, Transaction};
 use crate::types::{Chunk, Scalar, Vector};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Target {
 
     /// A row as PostgreSQL's DETAIL shows it.
     fn failing_row(&self, chunk: &Chunk, row: usize) -> String {
-        let shown = |(column, vector): (&table::ColumnDef, &Vector)| {
+        let shown = |(column, vector): (&crate::table::ColumnDef, &Vector)| {
             let text = vector.value_at(row, &column.ty).to_text(&column.ty, &self.query.statement.times);
             let Some(text) = text else { return "null".to_owned() };
             match text.char_indices().nth(SHOWN_CHARS) {
@@ -85,14 +85,6 @@ impl Target {
         };
         let columns = self.table.def().columns.iter().zip(&chunk.columns);
         format!("Failing row contains ({}).", columns.map(shown).collect::<Vec<_>>().join(", "))
-    }
-
-    /// The place among assigned columns of the one that is the row id: a row that gets another is deleted and inserted.
-    pub(super) fn key_among(&self, columns: &[u16]) -> Option<usize> {
-        match self.table.def().row_key {
-            table::RowKey::Hidden => None,
-            table::RowKey::Column(column) => columns.iter().position(|&assigned| assigned == column),
-        }
     }
 
     /// Judges uniqueness at the statement's end.

@@ -4,13 +4,13 @@
 //! inserted at the statement's end, when all rows that go have gone, so that `SET id = id + 1` works.
 
 use super::Writer;
+use super::assignments::Assignments;
 use super::target::{Target, encode_row, row_id};
 use crate::error::Result;
 use crate::executor::chunk_buffer::BufferWriter;
 use crate::executor::memory::Allowance;
 use crate::executor::pipeline::Flow;
 use crate::executor::resources::Query;
-use crate::expr::eval::Evaluator;
 use crate::ids::RowId;
 use crate::plan::physical::Update;
 use crate::table::Written;
@@ -23,9 +23,7 @@ pub(super) struct UpdateWriter {
     target: Target,
     row_id: usize,
     old: Vec<usize>,
-    /// Ascending.
-    columns: Vec<u16>,
-    values: Evaluator,
+    assignments: Assignments,
     /// Rows with new ids, in the form of storage, one after the other.
     moved: Vec<u8>,
     ends: Vec<usize>,
@@ -35,15 +33,12 @@ pub(super) struct UpdateWriter {
 
 impl UpdateWriter {
     pub(super) fn new(query: &Arc<Query>, update: &Update) -> Result<Self> {
-        let mut assignments = update.assignments.clone();
-        assignments.sort_by_key(|(column, _)| *column);
-        let (columns, values): (Vec<u16>, Vec<_>) = assignments.into_iter().unzip();
+        let target = Target::new(query, update.table.storage, &update.checks)?;
         Ok(Self {
-            target: Target::new(query, update.table.storage, &update.checks)?,
+            assignments: Assignments::new(&target.table, &update.assignments)?,
+            target,
             row_id: update.row_id,
             old: update.old.clone(),
-            columns,
-            values: Evaluator::new(&values)?,
             moved: Vec::new(),
             ends: Vec::new(),
             allowance: query.allowance()?,
@@ -67,34 +62,22 @@ impl UpdateWriter {
 
 impl Writer for UpdateWriter {
     fn write(&mut self, tx: &mut Transaction, chunk: &Chunk, out: &mut BufferWriter) -> Result<Flow> {
-        let outputs = self.values.evaluate(chunk, &self.target.query.eval())?;
+        let outputs = self.assignments.values.evaluate(chunk, &self.target.query.eval())?;
         let new: Vec<Vector> = outputs.iter().cloned().collect();
-        let mut columns: Vec<Vector> = self.old.iter().map(|&old| chunk.columns[old].clone()).collect();
-        for (&column, vector) in self.columns.iter().zip(&new) {
-            columns[usize::from(column)] = vector.clone();
-        }
+        let old: Vec<Vector> = self.old.iter().map(|&old| chunk.columns[old].clone()).collect();
+        let columns = self.assignments.apply(&old, &new);
         let rows = Chunk { len: chunk.len, selection: chunk.selection.clone(), columns };
         self.target.check(&rows)?;
-        let key = self.target.key_among(&self.columns);
-        // The id itself is never among the values that a row keeps its place with.
-        let kept: Vec<usize> = (0..self.columns.len()).filter(|&at| Some(at) != key).collect();
-        let kept_columns: Vec<u16> = kept.iter().map(|&at| self.columns[at]).collect();
-        let kept_vectors: Vec<&Vector> = kept.iter().map(|&at| &new[at]).collect();
-        let layout = self.target.table.layout().project(&kept_columns);
         let (mut values, mut done): (Vec<u8>, Vec<u16>) = (Vec::new(), Vec::new());
         for row in chunk.rows() {
             let Some(id) = row_id(&chunk.columns[self.row_id], row) else { continue };
-            let moves = key.is_some_and(|at| {
-                let old = &chunk.columns[self.old[usize::from(self.columns[at])]];
-                old.scalar(row) != new[at].scalar(row)
-            });
-            let written = if moves {
+            let written = if self.assignments.moves(&old, &new, row) {
                 self.move_row(tx, id, &rows, row)?
             } else {
                 values.clear();
-                encode_row(&layout, &kept_vectors, row, &mut values);
+                self.assignments.encode_kept(&new, row, &mut values);
                 let Target { query, table, suspects, .. } = &mut self.target;
-                table.update(query.store(), tx, id, &kept_columns, &values, suspects)?
+                table.update(query.store(), tx, id, self.assignments.kept_columns(), &values, suspects)?
             };
             match written {
                 // Rows of a chunk fit u16.
