@@ -1,9 +1,9 @@
 //! Sessions as clients see them: each test is a conversation, a line a statement, with what PostgreSQL answers.
 
 mod isolation;
+mod plans;
 mod prepared;
 mod results;
-mod scans;
 mod settings;
 mod transactions;
 

@@ -1,5 +1,5 @@
-//! Scans with filters of any selectivity: a scan whose filters few rows pass reads the other columns of those alone, and
-//! must answer as one that reads everything.
+//! Plans of one question that must answer alike: scans whose filters few rows pass, which read the other columns of those
+//! alone; conditions that an index could answer; joins of more tables than are ordered together.
 
 use super::{ask, talk, two};
 
