@@ -103,10 +103,7 @@ impl Graph {
         match plan {
             // The uppermost join is always one of the tree; each of its sides is in it too if it fits.
             LogicalPlan::Join(join) if join.kind == JoinKind::Inner => {
-                let join = *join;
-                self.collect(join.left, &mut conditions, estimator);
-                self.collect(join.right, &mut conditions, estimator);
-                conditions.extend(join.conditions);
+                self.collect_sides(*join, &mut conditions, estimator);
             }
             other => self.collect(other, &mut conditions, estimator),
         }
@@ -122,10 +119,7 @@ impl Graph {
                 if join.kind == JoinKind::Inner
                     && self.relations.len() + relations_of(&join) <= MAX_RELATIONS =>
             {
-                let join = *join;
-                self.collect(join.left, conditions, estimator);
-                self.collect(join.right, conditions, estimator);
-                conditions.extend(join.conditions);
+                self.collect_sides(*join, conditions, estimator);
             }
             other => {
                 let relation = reorder(other, estimator);
@@ -134,6 +128,12 @@ impl Graph {
                 self.relations.push(relation);
             }
         }
+    }
+
+    fn collect_sides(&mut self, join: Join, conditions: &mut Vec<Expr>, estimator: &Estimator<'_>) {
+        self.collect(join.left, conditions, estimator);
+        self.collect(join.right, conditions, estimator);
+        conditions.extend(join.conditions);
     }
 
     fn mask(&self, columns: impl IntoIterator<Item = usize>) -> u64 {

@@ -1,7 +1,7 @@
 //! Locking a row without changing it.
 
 use super::write::{Written, is_lost, refused};
-use super::{Store, Table, versions_of};
+use super::{Store, Table, versions_of, versions_of_read};
 use crate::error::{Result, TransactionError};
 use crate::ids::{RowId, TransactionId};
 use crate::pager::Attempt;
@@ -69,8 +69,8 @@ impl Table {
             return Ok(());
         }
         let seen = store.attempt(|| {
-            let guard = self.tree.find_exclusive(store.pager(), row)?;
-            let newest = versions_of(guard.side()).and_then(|versions| versions.newest(row));
+            let guard = self.tree.find_shared(store.pager(), row)?;
+            let newest = versions_of_read(&guard).and_then(|versions| versions.newest(row));
             Ok(newest.is_none_or(|newest| match newest.stamp.resolve(store.transactions().statuses()) {
                 StampState::Committed(ts) => tx.view().snapshot.sees(ts),
                 StampState::InProgress(_) | StampState::Aborted => true,

@@ -93,12 +93,13 @@ fn assemble(
         value = value * 10 + i128::from(digits.next()? - b'0');
     }
     if drop > 0 {
-        if excess == Excess::Refused && (keep < 0 || digits.any(|digit| digit != b'0')) {
-            return None;
+        match excess {
+            Excess::Refused if keep < 0 || digits.any(|digit| digit != b'0') => return None,
+            Excess::Refused => {}
+            Excess::Rounded => {
+                value += i128::from(keep >= 0 && digits.next().is_some_and(|digit| digit >= b'5'));
+            }
         }
-        let round_up =
-            excess == Excess::Rounded && keep >= 0 && digits.next().is_some_and(|digit| digit >= b'5');
-        value += i128::from(round_up);
     }
     let scale = scale - drop;
     // A negative scale means trailing zeros; their number was limited above.
@@ -148,7 +149,7 @@ impl Decimal {
         self.to_string().parse().unwrap_or(f32::NAN)
     }
 
-    /// The decimal of the 15 leading digits of a float, as PostgreSQL converts it.
+    /// The decimal of the 15 leading digits of a float, as PostgreSQL converts it, to 38 places behind the point.
     ///
     /// # Errors
     /// 0A000 for NaN and infinities; 22003 over 38 digits.
@@ -156,7 +157,7 @@ impl Decimal {
         Self::from_digits(value, format_args!("{value:.*e}", 14))
     }
 
-    /// The decimal of the 6 leading digits of a float, as PostgreSQL converts it.
+    /// The decimal of the 6 leading digits of a float, as PostgreSQL converts it, to 38 places behind the point.
     ///
     /// # Errors
     /// 0A000 for NaN and infinities; 22003 over 38 digits.
