@@ -24,6 +24,7 @@ pub mod parser;
 pub mod plan;
 pub mod session;
 pub mod sqlstate;
+pub(crate) mod stack;
 pub(crate) mod sync;
 pub mod table;
 pub mod transaction;

@@ -7,7 +7,7 @@
 
 use super::query::{Output, Rows};
 use super::scope::ScopeColumn;
-use super::{Binder, not_supported};
+use super::{At as _, Binder, not_supported};
 use crate::error::{BindingError, Error, Result};
 use crate::expr::Volatility;
 use crate::parser::ast::{self, Alias, Ident, Position};
@@ -35,6 +35,7 @@ impl Binder<'_> {
             self.later_tables.truncate(later);
             self.later_tables.extend(with.tables[index..].iter().map(|table| table.name.name.clone()));
             let name = &table.name;
+            self.count_node().at(name.position)?;
             if self.ctes[start..].iter().any(|other| *other.name == *name.name) {
                 let error = BindingError::DuplicateCte { name: name.name.clone() };
                 return Err(Error::from(error).at(name.position));

@@ -16,7 +16,7 @@
 //! 2. An expression in the result has no subquery and no literal of unknown type; parameters have the type they are
 //!    used as.
 //! 3. What nests, nests in the syntax tree, whose depth the parser bounds; what only chains there (joins, set
-//!    operations, subqueries side by side) is counted against `MAX_NODES`.
+//!    operations, subqueries side by side, tables of WITH) is counted against `MAX_NODES`.
 
 mod aggregate;
 mod change;
@@ -68,7 +68,7 @@ pub use statement::{
 };
 pub use type_name::resolve_type;
 
-/// How many joins, subqueries and set operations a statement may have in all.
+/// How many joins, subqueries, set operations and tables of WITH a statement may have in all.
 const MAX_NODES: usize = 1000;
 
 /// Binds one statement; make a new one for the next.
@@ -120,7 +120,7 @@ impl<'c> Binder<'c> {
         self.levels.last_mut().expect("expressions are bound inside a query")
     }
 
-    /// Counts a join, subquery or set operation.
+    /// Counts a join, subquery, set operation or table of WITH.
     fn count_node(&mut self) -> Result<()> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {

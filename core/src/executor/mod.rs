@@ -58,6 +58,7 @@ mod tests;
 
 use crate::error::{Result, TransactionError};
 use crate::plan::physical::PhysicalPlan;
+use crate::stack;
 use crate::transaction::RowLockMode;
 use parking_lot::{Mutex, RwLock};
 use resources::Query;
@@ -92,10 +93,16 @@ pub fn execute(
     plan: &Arc<PhysicalPlan>,
     statement: StatementContext,
 ) -> Result<RowStream> {
-    if !plan.writes() {
-        return start(resources, plan, statement);
-    }
-    let mut statement = statement;
+    stack::with_room(plan.size(), || {
+        if plan.writes() { write(resources, plan, statement) } else { start(resources, plan, statement) }
+    })
+}
+
+fn write(
+    resources: &Arc<Resources>,
+    plan: &Arc<PhysicalPlan>,
+    mut statement: StatementContext,
+) -> Result<RowStream> {
     for _ in 0..=MAX_RESTARTS {
         let before = statement.transaction.as_ref().map(|transaction| transaction.lock().mark());
         let mut stream = start(resources, plan, statement.clone())?;

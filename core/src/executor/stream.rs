@@ -8,6 +8,7 @@ use super::pipeline::{Flow, Gang, Pipeline, Sink, Stage, Step, Worker, complete,
 use super::resources::{NodeStats, Query};
 use crate::error::Result;
 use crate::plan::physical::PhysicalPlan;
+use crate::stack;
 use crate::transaction::RowKey;
 use crate::types::Chunk;
 use parking_lot::Mutex;
@@ -106,7 +107,7 @@ impl RowStream {
     /// What the query finds. There is nothing after an error.
     #[expect(clippy::should_implement_trait, reason = "a chunk may fail to be made")]
     pub fn next(&mut self) -> Result<Option<Chunk>> {
-        let next = self.advance();
+        let next = stack::with_room(self.query.stats.len(), || self.advance());
         if next.is_err() {
             self.end();
         }

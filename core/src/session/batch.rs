@@ -42,7 +42,8 @@ pub(super) fn insert_of_sets(plan: &PhysicalPlan, parameters: &[DataType]) -> Op
     let input = Box::new(PhysicalPlan { node: PhysicalNode::Input, columns, rows: VECTOR_SIZE as f64 });
     let mut insert = insert.clone();
     insert.source.node = PhysicalNode::Project { input, exprs };
-    Some(PhysicalPlan { node: PhysicalNode::Insert(insert), ..plan.clone() })
+    let columns = plan.columns.clone();
+    Some(PhysicalPlan { node: PhysicalNode::Insert(insert), columns, rows: plan.rows })
 }
 
 /// The only row of a plan, computed from parameters.

@@ -7,7 +7,8 @@ use crate::catalog::TableEntry;
 use crate::error::{Result, StatementError, StorageError};
 use crate::executor::copy::{ByteSink, ByteSource, CopyReader, CopyStyle, CopyWriter};
 use crate::executor::execute;
-use crate::parser::ast::CopyTarget;
+use crate::parser::ast::{CopyTarget, Statement};
+use crate::stack;
 use crate::transaction::TableLockMode;
 use crate::vfs::{OpenOptions, Vfs, VfsFile};
 use parking_lot::Mutex;
@@ -95,32 +96,30 @@ impl Session {
     /// # Errors
     /// Those of the statement and of writing; 0A000 for another statement.
     pub fn run_with_output(&mut self, prepared: &Arc<Prepared>, sink: &mut dyn ByteSink) -> Result<Started> {
-        self.detach_portal();
-        self.check_block(&prepared.statement.kind)?;
-        let implicit = self.open.is_none();
-        if implicit {
-            self.open_transaction(true);
-        }
-        let catalog = self.catalog();
-        let result = bind(&catalog, &prepared.statement, &[]).and_then(|bound| match bound.statement {
-            BoundStatement::CopyOut(copy) => {
-                self.begin_statement();
-                self.copy_out(*copy, Some(sink))
+        self.run_checked(prepared, 0, |session| {
+            let implicit = session.open.is_none();
+            if implicit {
+                session.open_transaction(true);
             }
-            _ => Err(not_supported("writing anything but COPY TO STDOUT to a client")),
-        });
-        match result {
-            Ok(started) if implicit => self.end_implicit().map(|()| started),
-            Ok(started) => Ok(started),
-            Err(error) => {
-                if implicit {
-                    self.rollback_all()?
-                } else {
-                    self.fail_block()
+            let nodes = prepared.statement.nodes();
+            let result = stack::with_room(nodes, || session.copy_to(&prepared.statement, sink));
+            match result {
+                Ok(started) if implicit => session.end_implicit().map(|()| started),
+                Err(_) if implicit => {
+                    session.rollback_all()?;
+                    result
                 }
-                Err(error)
+                Ok(_) | Err(_) => result,
             }
-        }
+        })
+    }
+
+    fn copy_to(&mut self, statement: &Statement, sink: &mut dyn ByteSink) -> Result<Started> {
+        let BoundStatement::CopyOut(copy) = bind(&self.catalog(), statement, &[])?.statement else {
+            return Err(not_supported("writing anything but COPY TO STDOUT to a client"));
+        };
+        self.begin_statement();
+        self.copy_out(*copy, Some(sink))
     }
 
     pub(super) fn copy_in(&mut self, copy: CopyIn) -> Result<Started> {

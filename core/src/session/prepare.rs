@@ -11,6 +11,7 @@ use crate::optimizer::{TableSizes, optimize};
 use crate::parser::ast::{Parameters, Statement, StatementKind};
 use crate::plan::logical::{LogicalPlan, RowLock};
 use crate::plan::physical::{PhysicalNode, PhysicalPlan};
+use crate::stack;
 use crate::table::Store;
 use crate::transaction::TableLockMode;
 use crate::types::DataType;
@@ -261,6 +262,10 @@ impl Session {
         if is_control(&statement.kind) {
             return Ok(Arc::new(Prepared::new(statement, Kind::Control)));
         }
+        stack::with_room(statement.nodes(), || self.plan_statement(statement, types))
+    }
+
+    fn plan_statement(&mut self, statement: Statement, types: &[DataType]) -> Result<Arc<Prepared>> {
         let catalog = self.catalog();
         let Bound { statement: bound, parameters } = bind(&catalog, &statement, types)?;
         let mut prepared = Prepared::new(statement, Kind::Utility);

@@ -8,6 +8,7 @@ use crate::config::{DEFINITIONS, Setting};
 use crate::error::{Result, StatementError, TransactionError};
 use crate::expr::eval::evaluate_constant;
 use crate::parser::ast::{self, Deallocate, SetScope, StatementKind};
+use crate::stack;
 use crate::types::{Chunk, DataType, Value};
 use std::sync::Arc;
 
@@ -73,6 +74,10 @@ impl Session {
         parameters: &[Value],
         implicit: bool,
     ) -> Result<Started> {
+        stack::with_room(prepared.statement.nodes(), || self.run_bound(prepared, parameters, implicit))
+    }
+
+    fn run_bound(&mut self, prepared: &Prepared, parameters: &[Value], implicit: bool) -> Result<Started> {
         let catalog = self.catalog();
         let bound = bind(&catalog, &prepared.statement, &prepared.parameters)?;
         match bound.statement {

@@ -4,6 +4,7 @@ use super::{Bounds, JoinType, PhysicalNode, PhysicalPlan, TableName};
 use crate::expr::Expr;
 use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::plan::logical::LockWait;
+use crate::stack;
 use std::fmt::Write;
 
 /// Adds to the line of the node with a number, and adds lines below it.
@@ -13,7 +14,7 @@ impl PhysicalPlan {
     /// The plan as text: a line a node, details below it, inputs indented. `note` tells what was measured.
     pub fn explain(&self, note: Note<'_>) -> String {
         let mut printer = Printer { out: String::new(), next: 0, note };
-        printer.node(self, 0);
+        stack::with_room(self.size(), || printer.node(self, 0));
         printer.out
     }
 

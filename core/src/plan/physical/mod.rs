@@ -22,6 +22,7 @@ use super::logical::{Check, CteId, LockWait, RowLock};
 use crate::expr::Expr;
 use crate::expr::aggregate::{AggregateCall, SortKey};
 use crate::ids::ObjectId;
+use crate::stack;
 use crate::types::DataType;
 use std::sync::Arc;
 
@@ -36,6 +37,16 @@ pub struct PhysicalPlan {
     pub columns: Vec<OutputColumn>,
     /// How many rows are expected.
     pub rows: f64,
+}
+
+impl Drop for PhysicalPlan {
+    fn drop(&mut self) {
+        // A cached plan is dropped wherever the last who knew it lets go.
+        if !self.inputs().is_empty() {
+            let node = std::mem::replace(&mut self.node, PhysicalNode::Input);
+            stack::with_little(|| drop(node));
+        }
+    }
 }
 
 /// A column of an operator's rows.
@@ -521,9 +532,15 @@ impl PhysicalPlan {
         }
     }
 
-    /// How many nodes it has, itself included.
+    /// How many nodes it has, itself included. Does not recurse.
     pub fn size(&self) -> usize {
-        1 + self.inputs().into_iter().map(Self::size).sum::<usize>()
+        let mut size = 0;
+        let mut open = vec![self];
+        while let Some(node) = open.pop() {
+            size += 1;
+            open.extend(node.inputs());
+        }
+        size
     }
 
     /// Whether running it changes or locks rows.

@@ -1,6 +1,7 @@
 //! Sessions as clients see them: each test is a conversation, a line a statement, with what PostgreSQL answers.
 
 mod isolation;
+mod limits;
 mod plans;
 mod prepared;
 mod results;
