@@ -105,7 +105,7 @@ fn write_change(out: &mut FieldWriter, record: &UndoRecord) {
         Change::Insert => 1,
         Change::Fill { .. } => 2,
         Change::Revive { .. } => 3,
-        Change::Delete => 4,
+        Change::Delete { .. } => 4,
         Change::Update { .. } => 5,
         Change::Create => 6,
         Change::Overflow { .. } => 7,
@@ -114,7 +114,7 @@ fn write_change(out: &mut FieldWriter, record: &UndoRecord) {
     out.u32(record.object.0);
     out.u64(record.row.0);
     match &record.change {
-        Change::Insert | Change::Delete | Change::Create => {}
+        Change::Insert | Change::Delete { .. } | Change::Create => {}
         Change::Fill { last } => out.u64(last.0),
         Change::Revive { schema, old } => {
             out.u32(*schema);
@@ -137,7 +137,7 @@ fn read_change(from: &mut FieldReader<'_>) -> Result<OpenChange> {
         1 => Change::Insert,
         2 => Change::Fill { last: RowId(from.u64()?) },
         3 => Change::Revive { schema: from.u32()?, old: from.counted()?.into() },
-        4 => Change::Delete,
+        4 => Change::Delete { moves: false },
         5 => {
             let schema = from.u32()?;
             let columns = (0..from.count()?).map(|_| from.u16()).collect::<Result<_>>()?;

@@ -1,6 +1,6 @@
 //! Locking a row without changing it.
 
-use super::write::{Written, is_lost, refused};
+use super::write::{Written, fate, is_lost, refused};
 use super::{Store, Table, versions_of, versions_of_read};
 use crate::error::{Result, TransactionError};
 use crate::ids::{RowId, TransactionId};
@@ -93,7 +93,7 @@ impl Table {
                     return Ok(if lost { Step::Refused(Written::Changed) } else { Step::Wait(writer) });
                 }
                 StampState::Committed(ts) if !tx.view().snapshot.sees(ts) => {
-                    return Ok(Step::Refused(if is_alive { Written::Changed } else { Written::Deleted }));
+                    return Ok(Step::Refused(fate(newest, tx, statuses)));
                 }
                 StampState::InProgress(_) | StampState::Committed(_) | StampState::Aborted => {}
             }

@@ -33,7 +33,7 @@ impl<'a> Image<'a> {
     pub(super) fn take_back(&mut self, table: &Table, record: &Arc<UndoRecord>) -> bool {
         match &record.change {
             Change::Insert => return false,
-            Change::Delete => self.alive = true,
+            Change::Delete { .. } => self.alive = true,
             Change::Revive { .. } => {
                 self.alive = false;
                 self.layers.push((table.layout().clone(), Arc::clone(record)));
@@ -66,7 +66,7 @@ impl<'a> Image<'a> {
                         return Ok(view_of(layout, old)?.cell(at));
                     }
                 }
-                Change::Insert | Change::Fill { .. } | Change::Delete => {}
+                Change::Insert | Change::Fill { .. } | Change::Delete { .. } => {}
                 Change::Create | Change::Overflow { .. } => {}
             }
         }

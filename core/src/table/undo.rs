@@ -46,7 +46,7 @@ impl Store {
             }),
             Change::Create => self.drop_object(object, done),
             Change::Fill { last } => self.table(object)?.take_fill_back(self, row, *last, link, done),
-            Change::Insert | Change::Revive { .. } | Change::Delete | Change::Update { .. } => {
+            Change::Insert | Change::Revive { .. } | Change::Delete { .. } | Change::Update { .. } => {
                 self.table(object)?.take_row_back(self, row, change, link, done)
             }
         }
@@ -112,7 +112,9 @@ impl Table {
             let affected = match change {
                 Change::Update { columns, .. } => index.touches(columns),
                 Change::Insert | Change::Revive { .. } => true,
-                Change::Delete | Change::Fill { .. } | Change::Create | Change::Overflow { .. } => false,
+                Change::Delete { .. } | Change::Fill { .. } | Change::Create | Change::Overflow { .. } => {
+                    false
+                }
             };
             if affected {
                 store.attempt(|| self.remove_undone_entry(store, index, row, change, link))?;
@@ -286,7 +288,7 @@ impl Table {
                         LeafMut::new(&mut guard, &self.layout).purge(slot).map_err(damaged)?;
                     }
                 }
-                Change::Delete => {
+                Change::Delete { .. } => {
                     LeafMut::new(&mut guard, &self.layout).set_alive(slot, true).map_err(damaged)?;
                 }
                 Change::Revive { old, .. } => {

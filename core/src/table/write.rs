@@ -184,10 +184,22 @@ impl Table {
     /// # Errors
     /// As [`Self::update`].
     pub fn delete(&self, store: &Store, tx: &mut Transaction, row: RowId) -> Result<Written> {
+        self.take_out(store, tx, row, false)
+    }
+
+    /// Deletes a row that is about to be inserted under another id.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn move_out(&self, store: &Store, tx: &mut Transaction, row: RowId) -> Result<Written> {
+        self.take_out(store, tx, row, true)
+    }
+
+    fn take_out(&self, store: &Store, tx: &mut Transaction, row: RowId, moves: bool) -> Result<Written> {
         tx.write_id()?;
         let mut turn = None;
         let entries = loop {
-            match store.attempt(|| self.try_delete(store, tx, row))? {
+            match store.attempt(|| self.try_delete(store, tx, row, moves))? {
                 Step::Done(entries) => break entries,
                 Step::Wait(writer) => {
                     tx.wait_for_writer(self.key(row), writer, &mut turn)?;
@@ -419,8 +431,7 @@ impl Table {
                     return Ok(Err(Step::Refused(Written::Again)));
                 }
                 StampState::Committed(ts) if !tx.view().snapshot.sees(ts) => {
-                    let gone = found.filter(alive).is_none();
-                    return Ok(Err(Step::Refused(if gone { Written::Deleted } else { Written::Changed })));
+                    return Ok(Err(Step::Refused(fate(newest, tx, statuses))));
                 }
                 StampState::InProgress(_) | StampState::Committed(_) | StampState::Aborted => {}
             }
@@ -494,7 +505,13 @@ impl Table {
         Ok(changes)
     }
 
-    fn try_delete(&self, store: &Store, tx: &Transaction, row: RowId) -> Attempt<Step<Vec<IndexedEntry>>> {
+    fn try_delete(
+        &self,
+        store: &Store,
+        tx: &Transaction,
+        row: RowId,
+        moves: bool,
+    ) -> Attempt<Step<Vec<IndexedEntry>>> {
         let mut guard = self.tree.find_exclusive(store.pager(), row)?;
         let page = guard.page_id();
         let damaged = |damage| corrupt(page, damage);
@@ -511,7 +528,7 @@ impl Table {
             }
         }
         LeafMut::new(&mut guard, &self.layout).set_alive(slot, false).map_err(damaged)?;
-        self.record(store, tx, &mut guard, row, Change::Delete);
+        self.record(store, tx, &mut guard, row, Change::Delete { moves });
         Ok(Step::Done(entries))
     }
 }
@@ -550,6 +567,24 @@ pub(super) fn is_lost(newest: &UndoRecord, tx: &Transaction, statuses: &StatusTa
         next = record.older();
     }
     false
+}
+
+/// What became of the row that the transaction's snapshot sees, when a transaction that it does not see has committed
+/// a newer version. The first deletion of that row decides: what stands under its id now may be another one.
+pub(super) fn fate(newest: &Arc<UndoRecord>, tx: &Transaction, statuses: &StatusTable) -> Written {
+    let mut fate = Written::Changed;
+    let mut next = Some(Arc::clone(newest));
+    while let Some(record) = next {
+        match record.stamp.resolve(statuses) {
+            StampState::Committed(ts) if tx.view().snapshot.sees(ts) => break,
+            StampState::Committed(_) | StampState::InProgress(_) | StampState::Aborted => {}
+        }
+        if let Change::Delete { moves } = record.change {
+            fate = if moves { Written::Changed } else { Written::Deleted };
+        }
+        next = record.older();
+    }
+    fate
 }
 
 /// Gives the answer to a row that may not be written, or the error that it is at this isolation level.

@@ -38,7 +38,10 @@ pub enum Change {
         old: Box<[u8]>,
     },
     /// The row was there, with the values that its slot still holds.
-    Delete,
+    Delete {
+        /// It goes on under another id. Who waits for the row wants to know; nobody needs it after a restart.
+        moves: bool,
+    },
     /// Some columns had these values, in the row form of `schema` projected to them.
     Update {
         /// The schema version of `old`.

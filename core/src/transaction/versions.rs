@@ -71,7 +71,7 @@ impl VersionMap {
     pub fn push(&mut self, record: Arc<UndoRecord>) {
         match record.change {
             Change::Fill { .. } => self.fills.push(record),
-            Change::Insert | Change::Revive { .. } | Change::Delete | Change::Update { .. } => {
+            Change::Insert | Change::Revive { .. } | Change::Delete { .. } | Change::Update { .. } => {
                 record.set_older(self.rows.remove(&record.row));
                 self.rows.insert(record.row, record);
             }

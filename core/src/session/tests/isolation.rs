@@ -196,6 +196,41 @@ fn a_waiting_update_is_done_on_what_it_waited_for() {
 }
 
 #[test]
+fn a_row_is_followed_to_its_new_key_and_not_taken_for_one_that_has_its_old_key() {
+    let (engine, [a, b]) = watched("moves");
+    let statements = [
+        (
+            "UPDATE accounts SET balance = balance + 1 WHERE balance < 200 RETURNING id, balance",
+            "2|101 100|101",
+        ),
+        ("DELETE FROM accounts WHERE balance < 200 RETURNING id", "2 100"),
+        ("SELECT id FROM accounts WHERE balance < 200 ORDER BY id DESC FOR UPDATE", "100 2"),
+    ];
+    for (statement, answer) in statements {
+        talk(&a, &[("BEGIN", "BEGIN"), ("UPDATE accounts SET id = 100 WHERE id = 1", "UPDATE 1")]);
+        talk(&b, &[("BEGIN", "BEGIN")]);
+        assert_eq!(while_waiting(&engine, (&b, statement), (&a, "COMMIT", "COMMIT")), answer);
+        talk(&b, &[("ROLLBACK", "ROLLBACK")]);
+        talk(&a, &[("UPDATE accounts SET id = 1 WHERE id = 100", "UPDATE 1")]);
+    }
+    for (statement, answer) in [
+        ("UPDATE accounts SET balance = balance + 1 RETURNING id, balance", "2|101"),
+        ("DELETE FROM accounts RETURNING id", "2"),
+        ("SELECT id FROM accounts FOR UPDATE", "2"),
+    ] {
+        let other = [
+            ("BEGIN", "BEGIN"),
+            ("DELETE FROM accounts WHERE id = 1", "DELETE 1"),
+            ("INSERT INTO accounts VALUES (1, 100)", "INSERT 1"),
+        ];
+        talk(&a, &other);
+        talk(&b, &[("BEGIN", "BEGIN")]);
+        assert_eq!(while_waiting(&engine, (&b, statement), (&a, "COMMIT", "COMMIT")), answer);
+        talk(&b, &[("ROLLBACK", "ROLLBACK")]);
+    }
+}
+
+#[test]
 fn one_of_a_circle_of_waits_is_a_deadlock() {
     let (engine, [a, b]) = watched("circles");
     talk(&a, &[("BEGIN", "BEGIN"), ("UPDATE accounts SET balance = 1 WHERE id = 1", "UPDATE 1")]);
