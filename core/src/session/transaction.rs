@@ -188,7 +188,7 @@ impl Session {
                 return;
             }
         }
-        // What cannot be taken back has stopped the database, which the next statement is told.
+        // What cannot be taken back now is tried again by the ROLLBACK TO that may follow, or else given up.
         match self.last_savepoint() {
             Some(progress) => self.go_back(progress).ok(),
             None => {

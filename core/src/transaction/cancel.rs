@@ -104,7 +104,7 @@ pub struct Patience<'a> {
     pub cancel: &'a Cancel,
     /// `lock_timeout`.
     pub lock_timeout: Option<Duration>,
-    /// What a rollback would throw away, in bytes of undo: of the transactions of a deadlock the one with
+    /// What a rollback would throw away, in records of undo: of the transactions of a deadlock the one with
     /// the least is sacrificed.
     pub weight: u64,
 }

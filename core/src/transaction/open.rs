@@ -318,7 +318,7 @@ impl Transaction {
         writer: TransactionId,
         turn: &mut Option<RowTurn>,
     ) -> Result<Ended> {
-        let weight = self.writer.as_ref().map_or(0, |writer| writer.log.length());
+        let weight = self.weight();
         let Participant { locker, cancel, lock_timeout, .. } = &mut self.party;
         let patience = Patience { cancel, lock_timeout: *lock_timeout, weight };
         locker.wait_for_writer(key, writer, turn, &patience)
@@ -329,12 +329,17 @@ impl Transaction {
         self.party.locker.row_is_locked(key, mode)
     }
 
+    /// How much would be lost with it: the changes it has made.
+    pub fn weight(&self) -> u64 {
+        self.writer.as_ref().map_or(0, |writer| writer.log.length())
+    }
+
     /// Locks a row, waiting for those who hold it in the way.
     ///
     /// # Errors
     /// 40P01, 55P03 or 57014.
     pub fn lock_row(&mut self, key: RowKey, mode: RowLockMode) -> Result<()> {
-        let weight = self.writer.as_ref().map_or(0, |writer| writer.log.length());
+        let weight = self.weight();
         let Participant { locker, cancel, lock_timeout, .. } = &mut self.party;
         locker.lock_row(key, mode, &Patience { cancel, lock_timeout: *lock_timeout, weight })
     }
@@ -389,10 +394,10 @@ impl Transaction {
         }
     }
 
-    /// Takes every change since `mark` back.
+    /// Takes every change since `mark` back. After an error it must be called again, or the transaction be given up.
     ///
     /// # Errors
-    /// What the pages say: the transaction can then only be given up.
+    /// What the pages say; 53100 when the log has no room.
     pub fn rollback_to(&mut self, mark: Mark, target: &dyn UndoTarget) -> Result<()> {
         self.take_back(mark.undo, target)?;
         let Some(writer) = &self.writer else { return Ok(()) };
@@ -401,11 +406,12 @@ impl Transaction {
             self.redo.truncate(usize::try_from(mark.redo - self.written).unwrap_or(usize::MAX));
             return Ok(());
         }
-        self.redo.clear();
-        self.written = mark.redo;
         if let Some(log) = self.shared.log.get() {
             log.append(&[&LogRecord::UndoTo { transaction: writer.id, bytes: mark.redo }.encode_header()])?;
         }
+        // Not before the log knows: a refusal must be met again by whoever tries again.
+        self.redo.clear();
+        self.written = mark.redo;
         Ok(())
     }
 
