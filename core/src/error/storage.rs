@@ -100,7 +100,7 @@ pub enum StorageError {
         /// The whole budget in bytes.
         limit: u64,
     },
-    /// A row's fixed part does not fit a page.
+    /// A row's fixed part does not fit a page, or its strings are too long together.
     #[error("row is too big: size {size}, maximum size {limit}")]
     RowTooBig {
         /// In bytes.

@@ -50,7 +50,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use index::{Index, IndexColumn, IndexDef};
 pub use lock::RowLocked;
-pub use overflow::{MAX_VALUE, check_length};
+pub use overflow::check_length;
 pub use scan::{ChunkScan, RowRange};
 pub use unique::Suspect;
 pub use verify::TableReport;

@@ -14,12 +14,10 @@ use crate::ids::{ObjectId, PageId, RowId};
 use crate::pager::space::{HEADER_SIZE, PageKind};
 use crate::pager::{Attempt, Pager, Restart};
 use crate::transaction::{Change, Transaction};
+use crate::types::MAX_STRING;
 
 /// Strings up to this many bytes are stored in their leaf.
 pub(super) const MAX_INLINE: usize = 2048;
-/// The longest string.
-pub const MAX_VALUE: usize = 64 << 20;
-
 const NEXT: usize = HEADER_SIZE;
 const LENGTH: usize = HEADER_SIZE + 8;
 const BYTES: usize = HEADER_SIZE + 16;
@@ -29,8 +27,8 @@ const BYTES: usize = HEADER_SIZE + 16;
 /// # Errors
 /// 54000.
 pub fn check_length(length: usize) -> Result<()> {
-    if length > MAX_VALUE {
-        let (size, limit) = (length as u64, MAX_VALUE as u64);
+    if length > MAX_STRING {
+        let (size, limit) = (length as u64, MAX_STRING as u64);
         return Err(StorageError::ValueTooBig { size, limit }.into());
     }
     Ok(())
@@ -76,7 +74,7 @@ pub(super) fn read(pager: &Pager, value: OverflowRef, out: &mut Vec<u8>) -> Atte
     let start = out.len();
     let length = value.length as usize;
     let mut next = value.first;
-    if length > MAX_VALUE {
+    if length > MAX_STRING {
         return Err(Restart::Corrupt(next, "a long value is longer than any can be"));
     }
     while out.len() - start < length {
@@ -98,7 +96,7 @@ pub(super) fn free(store: &Store, first: PageId, last_step: impl Fn() -> Attempt
     let mut pages = Vec::new();
     let mut next = first;
     while next != PageId(0) {
-        if pages.len() > MAX_VALUE / (store.pager().page_size() - BYTES) {
+        if pages.len() > MAX_STRING / (store.pager().page_size() - BYTES) {
             let reason = "the chain of a long value does not end";
             return Err(StorageError::CorruptPage { page: first.0, reason }.into());
         }
@@ -132,7 +130,7 @@ pub(super) fn pages(pager: &Pager, value: OverflowRef) -> Result<Vec<PageId>> {
     let mut pages = Vec::new();
     let mut next = value.first;
     while next != PageId(0) {
-        if pages.len() > MAX_VALUE / (pager.page_size() - BYTES) {
+        if pages.len() > MAX_STRING / (pager.page_size() - BYTES) {
             let reason = "the chain of a long value does not end";
             return Err(StorageError::CorruptPage { page: value.first.0, reason }.into());
         }

@@ -37,6 +37,9 @@ mod text;
 mod value;
 pub mod vector;
 
+/// The longest string, in bytes: of text and of bytea, stored or on the way.
+pub const MAX_STRING: usize = 64 << 20;
+
 pub use cast::{CastContext, cast_context, fit_string};
 pub use data_type::{DataType, TypeCategory};
 pub use datetime::TimeContext;

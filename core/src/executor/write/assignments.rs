@@ -1,6 +1,7 @@
 //! What UPDATE and `DO UPDATE` set in a row that is there.
 
-use crate::codec::row::{Cell, RowLayout};
+use super::target::encode_row;
+use crate::codec::row::RowLayout;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::expr::eval::Evaluator;
@@ -60,7 +61,10 @@ impl Assignments {
     }
 
     /// Their new values in the form of storage, appended to `out`.
-    pub(super) fn encode_kept(&self, new: &[Vector], row: usize, out: &mut Vec<u8>) {
-        self.layout.encode(out, |column| Cell::Scalar(new[self.kept[column]].scalar(row)));
+    ///
+    /// # Errors
+    /// 54000 when its strings are too long together.
+    pub(super) fn encode_kept(&self, new: &[Vector], row: usize, out: &mut Vec<u8>) -> Result<()> {
+        encode_row(&self.layout, |number| &new[self.kept[number]], row, out)
     }
 }

@@ -1,14 +1,14 @@
 //! The table that a statement writes to: what its rows must satisfy, and their form in storage.
 
 use crate::codec::row::{Cell, RowLayout};
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Result, StorageError};
 use crate::executor::resources::Query;
 use crate::expr::eval::Evaluator;
 use crate::ids::{ObjectId, RowId};
 use crate::plan::logical::Check;
 use crate::table::{Suspect, Table};
 use crate::transaction::{RowKey, Transaction};
-use crate::types::{Chunk, Scalar, Vector};
+use crate::types::{Chunk, PhysicalType, Scalar, Vector};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -106,9 +106,26 @@ impl Target {
     }
 }
 
-/// Appends a row of `columns` in the form of storage.
-pub(super) fn encode_row(layout: &RowLayout, columns: &[&Vector], row: usize, out: &mut Vec<u8>) {
-    layout.encode(out, |column| Cell::Scalar(columns[column].scalar(row)));
+/// The strings of a row together, in bytes. The form of storage counts them in 31 bits.
+const MAX_ROW_STRINGS: usize = 1 << 30;
+
+/// Appends a row in the form of storage; `column` gives its columns by their number in the layout.
+///
+/// # Errors
+/// 54000 when its strings are too long together.
+pub(super) fn encode_row<'v>(
+    layout: &RowLayout,
+    column: impl Fn(usize) -> &'v Vector,
+    row: usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let strings = layout.columns().iter().enumerate().filter(|&(_, ty)| *ty == PhysicalType::Bytes);
+    let size: usize = strings.filter_map(|(number, _)| column(number).bytes_at(row)).map(<[u8]>::len).sum();
+    if size > MAX_ROW_STRINGS {
+        return Err(StorageError::RowTooBig { size: size as u64, limit: MAX_ROW_STRINGS as u64 }.into());
+    }
+    layout.encode(out, |number| Cell::Scalar(column(number).scalar(row)));
+    Ok(())
 }
 
 /// The row id in a column of row ids; `None` of NULL.

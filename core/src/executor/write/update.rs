@@ -49,10 +49,9 @@ impl UpdateWriter {
     /// Deletes a row and keeps its new form for the end.
     fn move_row(&mut self, tx: &mut Transaction, id: RowId, rows: &Chunk, row: usize) -> Result<Written> {
         let Target { query, table, .. } = &self.target;
-        let written = table.delete(query.store(), tx, id)?;
+        let written = table.move_out(query.store(), tx, id)?;
         if written == Written::Done {
-            let columns: Vec<&Vector> = rows.columns.iter().collect();
-            encode_row(table.layout(), &columns, row, &mut self.moved);
+            encode_row(table.layout(), |number| &rows.columns[number], row, &mut self.moved)?;
             self.ends.push(self.moved.len());
             self.allowance.demand(self.moved.capacity() + self.ends.capacity() * size_of::<usize>())?;
         }
@@ -75,7 +74,7 @@ impl Writer for UpdateWriter {
                 self.move_row(tx, id, &rows, row)?
             } else {
                 values.clear();
-                self.assignments.encode_kept(&new, row, &mut values);
+                self.assignments.encode_kept(&new, row, &mut values)?;
                 let Target { query, table, suspects, .. } = &mut self.target;
                 table.update(query.store(), tx, id, self.assignments.kept_columns(), &values, suspects)?
             };

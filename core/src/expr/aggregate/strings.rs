@@ -5,7 +5,7 @@ use super::{Accumulator, Aggregate, Groups, States, each_value};
 use crate::error::{DataError, Result};
 use crate::expr::Operand;
 use crate::expr::eval::{Argument, RowSet};
-use crate::types::{DataType, FlatVector, Vector};
+use crate::types::{DataType, FlatVector, MAX_STRING, Vector};
 
 const TEXT: Operand = Operand::Is(DataType::Text);
 const BYTEA: Operand = Operand::Is(DataType::Bytea);
@@ -14,9 +14,6 @@ pub(super) const TABLE: &[Aggregate] = &[
     aggregate("string_agg", &[TEXT; 2], DataType::Text, |_, _| Box::new(Join)),
     aggregate("string_agg", &[BYTEA; 2], DataType::Bytea, |_, _| Box::new(Join)),
 ];
-
-/// The longest string, as in PostgreSQL.
-const MAX_LENGTH: usize = 0x3fff_ffff;
 
 /// The number of the string in the heap. It begins with the separator before the first value, whose length stands
 /// in the state as well: another part's values may come before it.
@@ -37,7 +34,7 @@ fn append(states: &mut States<'_>, group: u32, separator: &[u8], value: &[u8]) -
         return Ok(());
     }
     let length = states.heap.get(number).map_or(0, <[u8]>::len);
-    if length.saturating_add(separator.len()).saturating_add(value.len()) > MAX_LENGTH {
+    if length.saturating_add(separator.len()).saturating_add(value.len()) > MAX_STRING {
         return Err(DataError::RequestedLengthTooLarge.into());
     }
     states.heap.change(number, |text| {

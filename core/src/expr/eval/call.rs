@@ -5,9 +5,11 @@
 
 use super::super::EvalContext;
 use super::program::Arguments;
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Error, Result, StorageError};
 use crate::types::vector::{Native, Rows};
-use crate::types::{DataType, Decimal, FlatVector, Interval, PhysicalType, Scalar, Str16, Value, Vector};
+use crate::types::{
+    DataType, Decimal, FlatVector, Interval, MAX_STRING, PhysicalType, Scalar, Str16, Value, Vector,
+};
 
 /// Rows of a chunk: the first so many, or those named.
 #[derive(Clone, Copy, Debug)]
@@ -402,17 +404,16 @@ native_outputs!(
 macro_rules! string_outputs {
     ($($ty:ty, $bytes:ident);*) => {$(
         impl Store for $ty {
-            type Sink<'s> = &'s mut FlatVector;
+            type Sink<'s> = StringSink<'s>;
 
             fn sink(out: &mut FlatVector, len: usize) -> Self::Sink<'_> {
                 out.overwrite_strings(len);
-                out
+                StringSink { out, written: 0 }
             }
 
             #[inline]
             fn store(self, sink: &mut Self::Sink<'_>, row: usize, _: &DataType) -> Result<()> {
-                sink.set_bytes(row, self.$bytes());
-                Ok(())
+                sink.set(row, self.$bytes())
             }
         }
 
@@ -427,6 +428,36 @@ macro_rules! string_outputs {
     )*};
 }
 string_outputs!(String, as_bytes; &str, as_bytes; Box<str>, as_bytes; Vec<u8>, as_slice; &[u8], as_ref);
+
+/// What one call may write for the rows of a chunk, in bytes. Such rows are out of all proportion; without a limit a
+/// thousand of them would take the machine's memory before anybody could count it.
+const MAX_STRINGS: usize = 16 * MAX_STRING;
+
+/// A column of strings being written.
+pub struct StringSink<'s> {
+    out: &'s mut FlatVector,
+    written: usize,
+}
+
+impl StringSink<'_> {
+    #[inline]
+    fn set(&mut self, row: usize, bytes: &[u8]) -> Result<()> {
+        self.written += bytes.len();
+        if bytes.len() > MAX_STRING || self.written > MAX_STRINGS {
+            return Err(too_long(bytes.len(), self.written));
+        }
+        self.out.set_bytes(row, bytes);
+        Ok(())
+    }
+}
+
+#[cold]
+fn too_long(length: usize, written: usize) -> Error {
+    if length > MAX_STRING {
+        return DataError::RequestedLengthTooLarge.into();
+    }
+    StorageError::OutOfMemory { requested: written as u64, limit: MAX_STRINGS as u64 }.into()
+}
 
 /// A decimal column being written.
 pub enum DecimalSink<'s> {

@@ -4,7 +4,7 @@ use super::{BYTEA, INTEGER, TEXT, function};
 use crate::error::{DataError, Error, Result};
 use crate::expr::eval::{Call, binary, ternary, unary};
 use crate::expr::function::{Function, Operand, Variadic};
-use crate::types::{DataType, Scalar, write_text};
+use crate::types::{DataType, MAX_STRING, Scalar, write_text};
 
 const STRING: DataType = DataType::Text;
 const BYTES: DataType = DataType::Bytea;
@@ -213,7 +213,7 @@ fn format_row(call: &Call<'_>, format: &str, row: usize) -> Result<String> {
             (_, Some(value)) => quote_ident(&value),
         };
         let padding = usize::try_from(width.unsigned_abs()).unwrap_or(0).saturating_sub(text.chars().count());
-        if padding > 0x3fff_ffff {
+        if out.len().saturating_add(padding) > MAX_STRING {
             return Err(DataError::RequestedLengthTooLarge.into());
         }
         if left {

@@ -4,15 +4,12 @@ use super::{BIGINT, BYTEA, INTEGER, TEXT, function, infix};
 use crate::error::{DataError, Result};
 use crate::expr::eval::{Call, binary, ternary, unary};
 use crate::expr::function::{Function, Operand, Variadic};
-use crate::types::{DataType, Scalar, write_text};
+use crate::types::{DataType, MAX_STRING, Scalar, write_text};
 use std::collections::HashMap;
 
 const STRING: DataType = DataType::Text;
 const INT: DataType = DataType::Integer;
 const BYTES: DataType = DataType::Bytea;
-
-/// The longest string a function makes, as in PostgreSQL.
-const MAX_LENGTH: usize = 0x3fff_ffff;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     infix("||", &[TEXT; 2], STRING, |call| binary(call, |a: &str, b: &str| Ok([a, b].concat()))),
@@ -117,7 +114,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("replace", &[TEXT; 3], STRING, |call| {
         ternary(call, |a: &str, from: &str, to: &str| {
-            Ok(if from.is_empty() { a.to_owned() } else { a.replace(from, to) })
+            if from.is_empty() {
+                return Ok(a.to_owned());
+            }
+            if to.len() > from.len() {
+                limited(
+                    a.len().saturating_add((to.len() - from.len()).saturating_mul(a.matches(from).count())),
+                )?;
+            }
+            Ok(a.replace(from, to))
         })
     }),
     function("translate", &[TEXT; 3], STRING, |call| {
@@ -158,7 +163,7 @@ fn characters(bytes: &[u8]) -> i32 {
 }
 
 fn limited(length: usize) -> Result<()> {
-    if length > MAX_LENGTH { Err(DataError::RequestedLengthTooLarge.into()) } else { Ok(()) }
+    if length > MAX_STRING { Err(DataError::RequestedLengthTooLarge.into()) } else { Ok(()) }
 }
 
 /// Changes the case character by character: one stays one, as PostgreSQL does it.
