@@ -130,7 +130,7 @@ impl Table {
 
     /// A live row that has a key of `values`, a row in the form of [`Table::layout`] that is to be inserted: in one of
     /// the unique indexes `arbiters`, or in any if there are none; the table's own id stands for the row id as key.
-    /// Waits for writers of such rows.
+    /// Waits for writers of such rows. With no `arbiters` any key counts.
     ///
     /// # Errors
     /// 54000 for a key too long; those of waiting.
@@ -171,6 +171,14 @@ impl Table {
             }
         }
         Ok(None)
+    }
+
+    /// What else than `keys` is unique in the table: its indexes, and itself if its rows have their key as id.
+    pub fn other_keys(&self, keys: &[ObjectId]) -> Vec<ObjectId> {
+        let itself = matches!(self.def.row_key, RowKey::Column(_)).then_some(self.def.object);
+        let indexes = self.indexes();
+        let unique = indexes.iter().filter(|index| index.is_unique()).map(|index| index.def.object);
+        itself.into_iter().chain(unique).filter(|object| !keys.contains(object)).collect()
     }
 
     /// Probes until no writer is in the way; whether the row is live.

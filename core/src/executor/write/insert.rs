@@ -75,7 +75,7 @@ impl InsertWriter {
             Ok(())
         };
         for row in rows.rows() {
-            encode_row(table.layout(), &columns, row, &mut bytes);
+            encode_row(table.layout(), |number| columns[number], row, &mut bytes)?;
             ends.push(bytes.len());
             if bytes.len() >= BATCH_BYTES {
                 flush(&mut bytes, &mut ends)?;
@@ -142,11 +142,11 @@ impl InsertWriter {
     ) -> Result<Resolved> {
         let Some(handler) = &mut self.on_conflict else { return Ok(Resolved::Nothing) };
         let Target { query, table, suspects, .. } = &mut self.target;
-        let columns: Vec<&Vector> = rows.columns.iter().collect();
         let mut values = Vec::new();
-        encode_row(table.layout(), &columns, row, &mut values);
+        encode_row(table.layout(), |number| &rows.columns[number], row, &mut values)?;
         let store = query.store();
         let existing = loop {
+            query.check()?;
             if let Some(existing) = table.find_conflict(store, tx, &values, &handler.plan.arbiters)? {
                 break existing;
             }
@@ -162,8 +162,10 @@ impl InsertWriter {
                 }
                 Err(error) if error.sqlstate() == crate::sqlstate::SqlState::UNIQUE_VIOLATION => {
                     tx.rollback_to(before, store)?;
-                    if table.find_conflict(store, tx, &values, &handler.plan.arbiters)?.is_none() {
-                        // A key that is not to be arbitrated.
+                    // Whoever had an arbitrated key may have gone again meanwhile: that is no reason to fail.
+                    let arbiters = &handler.plan.arbiters;
+                    let others = if arbiters.is_empty() { Vec::new() } else { table.other_keys(arbiters) };
+                    if !others.is_empty() && table.find_conflict(store, tx, &values, &others)?.is_some() {
                         return Err(error);
                     }
                 }
@@ -227,14 +229,14 @@ impl InsertWriter {
         let Target { query, table, suspects, .. } = &mut self.target;
         let mut values = Vec::new();
         let written = if moves {
-            encode_row(table.layout(), &updated.columns.iter().collect::<Vec<_>>(), 0, &mut values);
-            let written = table.delete(query.store(), tx, existing)?;
+            encode_row(table.layout(), |number| &updated.columns[number], 0, &mut values)?;
+            let written = table.move_out(query.store(), tx, existing)?;
             if written == Written::Done {
                 table.insert(query.store(), tx, &values, suspects)?;
             }
             written
         } else {
-            assignments.encode_kept(&new, 0, &mut values);
+            assignments.encode_kept(&new, 0, &mut values)?;
             table.update(query.store(), tx, existing, assignments.kept_columns(), &values, suspects)?
         };
         match written {
