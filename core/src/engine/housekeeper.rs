@@ -1,6 +1,8 @@
-//! The thread that clears up behind committed transactions and takes cuts when the log has grown.
+//! The thread that clears up behind committed transactions, takes cuts when the log has grown, and writes what commits
+//! that did not wait have left in the log.
 
 use super::Engine;
+use crate::error::{Result, StorageError};
 use parking_lot::{Condvar, Mutex};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -8,6 +10,10 @@ use std::time::Duration;
 
 /// Between looks; short enough that versions do not pile up, long enough to cost nothing.
 const PERIOD: Duration = Duration::from_millis(20);
+/// A commit that does not wait is durable after about so many looks: PostgreSQL's `wal_writer_delay`, 200 ms.
+const LOOKS_TO_FLUSH: u32 = 10;
+/// A cut that failed is tried again after so many looks.
+const LOOKS_TO_RETRY: u32 = 50;
 /// Pieces of garbage cleared without a pause.
 const BATCH: usize = 10_000;
 
@@ -19,17 +25,24 @@ pub struct Housekeeper {
 
 impl Housekeeper {
     /// Starts to look after `engine`; a cut is taken when the log is longer than `log_limit` bytes.
-    pub fn start(engine: &Arc<Engine>, log_limit: u64) -> Self {
+    ///
+    /// # Errors
+    /// 58030 when the system gives no thread.
+    pub fn start(engine: &Arc<Engine>, log_limit: u64) -> Result<Self> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let (engine, signal) = (Arc::downgrade(engine), Arc::clone(&stop));
-        #[expect(clippy::disallowed_methods, reason = "the engine owns this thread and joins it")]
-        let thread = std::thread::spawn(move || run(&engine, &signal, log_limit));
-        Self { stop, thread: Some(thread) }
+        let thread = std::thread::Builder::new().name("rustdb-housekeeper".to_owned());
+        let thread = thread.spawn(move || run(&engine, &signal, log_limit)).map_err(|source| {
+            let (operation, path) = ("start a thread", "housekeeper".to_owned());
+            StorageError::Io { operation, path, source }
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
     }
 }
 
 fn run(engine: &Weak<Engine>, (stop, signal): &(Mutex<bool>, Condvar), log_limit: u64) {
     let mut stopped = stop.lock();
+    let (mut looks, mut next_cut) = (0_u32, 0_u32);
     while !*stopped {
         signal.wait_for(&mut stopped, PERIOD);
         let Some(engine) = engine.upgrade() else { return };
@@ -37,11 +50,15 @@ fn run(engine: &Weak<Engine>, (stop, signal): &(Mutex<bool>, Condvar), log_limit
             return;
         }
         drop(stopped);
-        // Neither failure loses anything: garbage stays listed, the former cut stands. Both are tried again, and a
+        // No failure loses anything: garbage stays listed, the former cut stands. All are tried again, and a
         // failure that stops the database is told to every session by its next statement.
         engine.store().collect_garbage(BATCH).ok();
-        if engine.log_length() > log_limit {
-            engine.checkpoint().ok();
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(LOOKS_TO_FLUSH) {
+            engine.flush_log().ok();
+        }
+        if engine.log_length() > log_limit && looks >= next_cut {
+            next_cut = if engine.checkpoint().is_err() { looks.saturating_add(LOOKS_TO_RETRY) } else { 0 };
         }
         drop(engine);
         stopped = stop.lock();

@@ -206,6 +206,14 @@ impl Engine {
         self.checkpointer.cut(&self.store, (&self.log, self.salt), false)
     }
 
+    /// Makes everything in the log durable.
+    ///
+    /// # Errors
+    /// 58030 when the log cannot be written; the database has then stopped.
+    pub fn flush_log(&self) -> Result<()> {
+        self.log.flush(self.log.end())
+    }
+
     /// Bytes of log since the last cut.
     pub fn log_length(&self) -> u64 {
         self.log.end().0.saturating_sub(self.checkpointer.last_cut().0)

@@ -3,10 +3,12 @@ use crate::codec::key::KeyColumn;
 use crate::codec::row::Cell;
 use crate::error::Result;
 use crate::ids::{ObjectId, RowId};
+use crate::sqlstate::SqlState;
 use crate::table::{ColumnDef, IndexColumn, IndexDef, RowKey, Table, TableDef, Written};
-use crate::transaction::{Isolation, Participant, Transaction};
+
+use crate::transaction::{Isolation, LogRecord, Participant, Transaction};
 use crate::types::{DataType, Scalar};
-use crate::vfs::{ManualClock, MemoryVfs, SeededRng, Vfs};
+use crate::vfs::{FaultVfs, ManualClock, MemoryVfs, SeededRng, Vfs};
 use crate::wal::WalOptions;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -317,7 +319,7 @@ fn transfers_keep_their_sum_beside_cuts_and_garbage_collection() {
         insert(&engine, &mut tx, &table, id, &(100, format!("account {id}"))).unwrap();
     }
     session.commit(tx).unwrap();
-    let keeper = super::Housekeeper::start(&engine, 100_000);
+    let keeper = super::Housekeeper::start(&engine, 100_000).unwrap();
     std::thread::scope(|scope| {
         for seed in 1..=4 {
             let (engine, table) = (&engine, &table);
@@ -403,4 +405,75 @@ fn vacuum_joins_leaves_that_deletes_have_emptied() {
     let expected: Vec<i64> = (0..250).map(|n| n * 20).collect();
     assert_eq!(contents(&engine, &mut tx, &table).into_keys().collect::<Vec<_>>(), expected);
     session.commit(tx).unwrap();
+}
+
+/// Taking changes back must be logged before it counts as done: a log without room refuses it as often as it is asked.
+#[test]
+fn what_a_full_disk_did_not_let_be_taken_back_is_taken_back_later() {
+    let disk = FaultVfs::new();
+    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+    let engine = open(&vfs, 1);
+    let mut session = Session::new(&engine);
+    let table = create(&engine, &mut session);
+    let mut tx = session.begin();
+    insert(&engine, &mut tx, &table, 1, &(1, "kept".to_owned())).unwrap();
+    let mark = tx.start_statement();
+    let mut ids = 2..;
+    let full = loop {
+        // Some of what is to be taken back is in the log by then.
+        if ids.start == 100 {
+            disk.limit_space(disk.used_space());
+        }
+        let row = encode(&table, ids.next().unwrap(), &(0, "x".repeat(3000)));
+        if let Err(error) = table.insert(engine.store(), &mut tx, &row, &mut Vec::new()) {
+            break error;
+        }
+    };
+    assert_eq!(full.sqlstate(), SqlState::DISK_FULL);
+    // A transaction that has nothing to take back any more uses what little is left.
+    let mut other = Session::new(&engine);
+    let mut idle = other.begin();
+    let record = LogRecord::UndoTo { transaction: idle.write_id().unwrap(), bytes: 0 };
+    while engine.log.append(&[&record.encode_header()]).is_ok() {
+        engine.flush_log().unwrap();
+    }
+    let mut refused = 0;
+    while refused < 3 && tx.rollback_to(mark, engine.store()).is_err() {
+        refused += 1;
+    }
+    assert_eq!(refused, 3, "the log had room for the record");
+    disk.limit_space(u64::MAX);
+    other.rollback(idle);
+    tx.rollback_to(mark, engine.store()).unwrap();
+    insert(&engine, &mut tx, &table, 2, &(2, "after".to_owned())).unwrap();
+    session.commit(tx).unwrap();
+    let object = table.def().object;
+    drop((table, session, other));
+    drop(engine);
+    let engine = open(&vfs, 2);
+    let mut session = Session::new(&engine);
+    let table = engine.store().table(object).unwrap();
+    let mut tx = session.begin();
+    let rows = contents(&engine, &mut tx, &table);
+    assert_eq!(rows, BTreeMap::from([(1, (1, "kept".to_owned())), (2, (2, "after".to_owned()))]));
+    session.commit(tx).unwrap();
+    assert_sound(&engine);
+}
+
+#[test]
+fn commits_that_do_not_wait_are_written_soon() {
+    let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
+    let engine = Arc::new(open(&vfs, 1));
+    let mut session = Session::new(&engine);
+    let table = create(&engine, &mut session);
+    let mut tx = session.begin();
+    insert(&engine, &mut tx, &table, 1, &(1, "one".to_owned())).unwrap();
+    let (_, committed) = tx.commit(false, engine.store());
+    let lsn = committed.unwrap().unwrap().lsn;
+    assert!(engine.log.durable() < lsn);
+    let keeper = super::Housekeeper::start(&engine, u64::MAX).unwrap();
+    while engine.log.durable() < lsn {
+        std::thread::yield_now();
+    }
+    drop(keeper);
 }
