@@ -84,6 +84,50 @@ fn prepare_for<'p>(
     Ok((prepared, values?))
 }
 
+const COMMIT: StatementKind = StatementKind::Commit { chain: false };
+const ROLLBACK: StatementKind = StatementKind::Rollback { chain: false };
+
+fn plain_begin() -> StatementKind {
+    StatementKind::Begin(Begin { modes: TransactionModes::default(), start: false })
+}
+
+/// Runs one statement for each set of parameters in the open block; how many rows they concerned.
+fn run_sets<P: Params>(session: &mut Session, sql: &str, mut sets: &[P]) -> Result<u64> {
+    let mut count = 0;
+    while let Some((first, others)) = sets.split_first() {
+        let (prepared, values) = prepare_for(session, sql, first)?;
+        sets = others;
+        if !prepared.changes_rows() {
+            count += count_rows(session, &prepared, &values)?;
+            continue;
+        }
+        let mut batch = VecDeque::from([values.into_owned()]);
+        while let Some((next, others)) = sets.split_first() {
+            let (same, values) = prepare_for(session, sql, next)?;
+            // Values of other types may make another statement of the text.
+            if !Arc::ptr_eq(&same, &prepared) {
+                break;
+            }
+            batch.push_back(values.into_owned());
+            sets = others;
+        }
+        count += session.run_many(&prepared, batch)?;
+    }
+    Ok(count)
+}
+
+/// Runs a statement to its end; how many rows it found, or changed.
+fn count_rows(session: &mut Session, prepared: &Arc<Prepared>, values: &[Value]) -> Result<u64> {
+    let started = session.run(prepared, values)?;
+    let mut count = started.affected;
+    if let Some((portal, _)) = started.rest {
+        while let Some(chunk) = session.fetch(portal)? {
+            count += chunk.count() as u64;
+        }
+    }
+    Ok(count)
+}
+
 impl Connection {
     pub(super) fn new(session: Session) -> Self {
         let cancel = session.cancel();
@@ -115,45 +159,16 @@ impl Connection {
     /// # Errors
     /// Those of the statement, for whichever set; nothing is done then, or, if a transaction was open, it has failed.
     pub fn execute_many<P: Params>(&self, sql: &str, sets: &[P]) -> Result<u64> {
-        let own = self.transaction_state() == TransactionState::Idle;
+        let mut session = self.shared.session.lock();
+        let own = session.transaction_state() == TransactionState::Idle;
         if own {
-            self.begin()?;
+            session.run_control(plain_begin())?;
         }
-        let done = self.run_sets(sql, sets);
+        let done = run_sets(&mut session, sql, sets);
         if own {
-            match done {
-                Ok(_) => self.commit()?,
-                Err(_) => self.rollback()?,
-            }
+            session.run_control(if done.is_ok() { COMMIT } else { ROLLBACK })?;
         }
         done
-    }
-
-    fn run_sets<P: Params>(&self, sql: &str, mut sets: &[P]) -> Result<u64> {
-        let mut count = 0;
-        while let Some((first, others)) = sets.split_first() {
-            let mut session = self.shared.session.lock();
-            let (prepared, values) = prepare_for(&mut session, sql, first)?;
-            sets = others;
-            if !prepared.changes_rows() {
-                let rows = self.start(&mut session, &prepared, &values);
-                drop(session);
-                count += rows?.count_rest()?;
-                continue;
-            }
-            let mut batch = VecDeque::from([values.into_owned()]);
-            while let Some((next, others)) = sets.split_first() {
-                let (same, values) = prepare_for(&mut session, sql, next)?;
-                // Values of other types may make another statement of the text.
-                if !Arc::ptr_eq(&same, &prepared) {
-                    break;
-                }
-                batch.push_back(values.into_owned());
-                sets = others;
-            }
-            count += session.run_many(&prepared, batch)?;
-        }
-        Ok(count)
     }
 
     /// Runs one statement to its end and returns how many rows it inserted, changed, removed or, of a query, found.
@@ -192,7 +207,8 @@ impl Connection {
         Ok(Statement::new(self.clone(), prepared))
     }
 
-    /// Runs a text of any number of statements, handing the result of each to `visit`. As in PostgreSQL's simple
+    /// Runs a text of any number of statements, handing the result of each to `visit`, which may use the connection;
+    /// what other threads run on it meanwhile comes between the statements. As in PostgreSQL's simple
     /// protocol they are one transaction, unless the text has BEGIN and COMMIT itself or a transaction is open.
     ///
     /// # Errors
@@ -260,7 +276,7 @@ impl Connection {
     /// # Errors
     /// Those of BEGIN.
     pub fn begin(&self) -> Result<()> {
-        self.control(StatementKind::Begin(Begin { modes: TransactionModes::default(), start: false }))
+        self.control(plain_begin())
     }
 
     /// Commits the open block and waits until that is durable, unless `synchronous_commit` is off.
@@ -268,7 +284,7 @@ impl Connection {
     /// # Errors
     /// Those of COMMIT: after 08007 the commit may or may not last.
     pub fn commit(&self) -> Result<()> {
-        self.control(StatementKind::Commit { chain: false })
+        self.control(COMMIT)
     }
 
     /// Takes the open block back.
@@ -276,7 +292,7 @@ impl Connection {
     /// # Errors
     /// Those of ROLLBACK.
     pub fn rollback(&self) -> Result<()> {
-        self.control(StatementKind::Rollback { chain: false })
+        self.control(ROLLBACK)
     }
 
     fn control(&self, kind: StatementKind) -> Result<()> {

@@ -108,6 +108,9 @@ mod tests {
         options.set("page_size", "32768").unwrap();
         options.set("lock_timeout", "5s").unwrap();
         assert_eq!(options.page_size, Some(32768));
+        options.set("page_size", "1000").unwrap();
+        let refused = crate::Database::open_with("/nowhere/x.db", &options);
+        assert_eq!(refused.err().map(|error| error.sqlstate().0), Some("22023"));
         assert_eq!(options.settings, [("lock_timeout".to_owned(), "5s".to_owned())]);
     }
 }

@@ -4,7 +4,7 @@
 //! that know nothing of each other, share one engine. The file's lock belongs to the process: it could not keep two
 //! engines of one process apart. The last handle closes the engine.
 
-use super::{Engine, EngineOptions, Housekeeper};
+use super::{CheckReport, Engine, EngineOptions, Housekeeper};
 use crate::error::{Result, StorageError};
 use crate::vfs::{MemoryVfs, OpenOptions, OsVfs, Vfs, fork};
 use parking_lot::Mutex;
@@ -45,7 +45,7 @@ impl SharedEngine {
         let mut engines = ENGINES.lock();
         let engines = engines.get_or_insert_default();
         let vfs: Arc<dyn Vfs> = Arc::new(OsVfs);
-        let file = identity(&*vfs, path)?;
+        let file = identity(&*vfs, path, true)?;
         if let Some(inner) = engines.get(&file).and_then(Weak::upgrade) {
             let shared = Self { inner: Some(inner) };
             shared.engine()?;
@@ -53,11 +53,30 @@ impl SharedEngine {
         }
         let engine = Arc::new(Engine::open(&vfs, path, options)?);
         // A database that was made has taken the place of the empty file.
-        let file = identity(&*vfs, path)?;
-        let keeper = Housekeeper::start(&engine, log_limit);
+        let file = identity(&*vfs, path, false)?;
+        let keeper = Housekeeper::start(&engine, log_limit)?;
         let inner = Arc::new(Inner { file, process: fork::process(), keeper, engine });
         engines.insert(file, Arc::downgrade(&inner));
         Ok(Self { inner: Some(inner) })
+    }
+
+    /// Verifies every page, table and index of a database file that is there and that nobody has open.
+    ///
+    /// # Errors
+    /// 55006 when somebody has it open, this process included; as [`Engine::open`] and [`Engine::check`].
+    pub fn check(path: &Path, options: EngineOptions) -> Result<CheckReport> {
+        let mut engines = ENGINES.lock();
+        let engines = engines.get_or_insert_default();
+        let vfs: Arc<dyn Vfs> = Arc::new(OsVfs);
+        let file = identity(&*vfs, path, false)?;
+        if engines.get(&file).is_some_and(|inner| inner.strong_count() > 0) {
+            let (path, pid) = (path.display().to_string(), std::process::id());
+            return Err(StorageError::InUse { path, pid }.into());
+        }
+        let engine = Engine::open(&vfs, path, options)?;
+        let report = engine.check()?;
+        engine.close()?;
+        Ok(report)
     }
 
     /// Opens a database in memory. Those with a name are shared by all of this process who use the name.
@@ -85,7 +104,7 @@ impl SharedEngine {
         let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::new());
         let path = PathBuf::from("/").join(name.unwrap_or("memory"));
         let engine = Arc::new(Engine::open(&vfs, &path, options)?);
-        let keeper = Housekeeper::start(&engine, log_limit);
+        let keeper = Housekeeper::start(&engine, log_limit)?;
         let inner = Arc::new(Inner { file, process: fork::process(), keeper, engine });
         engines.insert(file, Arc::downgrade(&inner));
         Ok(Self { inner: Some(inner) })
@@ -141,9 +160,9 @@ fn hash_of(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
-/// Which file it is; an empty one is made if there is none.
-fn identity(vfs: &dyn Vfs, path: &Path) -> Result<FileId> {
-    let options = OpenOptions { write: true, create: true, create_new: false, direct: false };
+/// Which file it is; with `create` an empty one is made if there is none.
+fn identity(vfs: &dyn Vfs, path: &Path, create: bool) -> Result<FileId> {
+    let options = OpenOptions { write: true, create, create_new: false, direct: false };
     let file = vfs.open(path, options).and_then(|file| file.identity());
     file.map_err(|source| {
         StorageError::Io { operation: "open", path: path.display().to_string(), source }.into()
@@ -153,6 +172,7 @@ fn identity(vfs: &dyn Vfs, path: &Path) -> Result<FileId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlstate::SqlState;
     use crate::vfs::{OsRng, SystemClock};
 
     fn options() -> EngineOptions {
@@ -174,7 +194,13 @@ mod tests {
         let mut left = OsVfs.list(&folder).unwrap();
         left.sort();
         assert_eq!(left, ["t.db"]);
-        SharedEngine::open(&path, options(), 1 << 20).unwrap().close().unwrap();
+        let open = SharedEngine::open(&path, options(), 1 << 20).unwrap();
+        assert_eq!(SharedEngine::check(&path, options()).unwrap_err().sqlstate(), SqlState::OBJECT_IN_USE);
+        open.close().unwrap();
+        assert_eq!(SharedEngine::check(&path, options()).unwrap().problems, [""; 0]);
+        let missing = folder.join("missing.db");
+        assert_eq!(SharedEngine::check(&missing, options()).unwrap_err().sqlstate(), SqlState::IO_ERROR);
+        assert!(!OsVfs.exists(&missing).unwrap());
         OsVfs.remove(&path).unwrap();
         OsVfs.remove_dir(&folder).unwrap();
     }

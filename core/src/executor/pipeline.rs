@@ -16,6 +16,7 @@
 use super::resources::{NodeStats, Query};
 use super::scheduler::{Job, Turn};
 use crate::error::{Error, Result};
+use crate::stack;
 use crate::types::Chunk;
 use parking_lot::{Condvar, Mutex};
 use std::any::Any;
@@ -405,7 +406,8 @@ impl Job for PipelineJob {
             let Some(work) = self.gang.enter() else { return Turn::Done };
             self.begun = Some((work, None));
         }
-        match catch_unwind(AssertUnwindSafe(|| self.run())) {
+        let nodes = self.begun.as_ref().map_or(0, |(work, _)| work.query.stats.len());
+        match catch_unwind(AssertUnwindSafe(|| stack::with_room(nodes, || self.run()))) {
             Ok(Ok(turn)) => turn,
             Ok(Err(error)) => {
                 self.gang.fail(error);
@@ -442,19 +444,20 @@ impl Drop for PipelineJob {
 /// Those of its parts.
 pub(super) fn run(query: &Arc<Query>, pipeline: &Arc<Pipeline>) -> Result<()> {
     let Some(helpers) = helpers(query, pipeline)? else { return Ok(()) };
-    let gang = Gang::new();
-    gang.call_helpers(query, pipeline, Arc::new(|| false), helpers);
-    let own = run_here(query, pipeline, &gang);
-    gang.close();
-    if own.is_err() {
-        gang.stop();
-        return own;
+    let gang = Called(Gang::new());
+    gang.0.call_helpers(query, pipeline, Arc::new(|| false), helpers);
+    run_here(query, pipeline, &gang.0)?;
+    gang.0.close();
+    gang.0.wait(|| false).map(drop)
+}
+
+/// Helpers that were called: none is left when it goes, however the work ended.
+struct Called(Arc<Gang>);
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        self.0.stop();
     }
-    let ended = gang.wait(|| false);
-    if ended.is_err() {
-        gang.stop();
-    }
-    ended.map(drop)
 }
 
 fn run_here(query: &Arc<Query>, pipeline: &Pipeline, gang: &Gang) -> Result<()> {

@@ -112,6 +112,8 @@ pub struct Session {
     environment: Arc<SessionEnvironment>,
     store: Arc<Store>,
     queries: Arc<Queries>,
+    /// A statement is being run; still true afterwards if it ended in a panic.
+    running: bool,
     /// Goes last.
     engine: SharedEngine,
 }
@@ -156,6 +158,7 @@ impl Session {
             client_input: None,
             store,
             queries,
+            running: false,
             engine,
         })
     }
@@ -315,16 +318,31 @@ impl Session {
         self.detach_portal();
         self.engine.engine()?;
         self.cancel.start_statement(self.settings.duration(Setting::StatementTimeout));
+        if std::mem::take(&mut self.running) {
+            self.give_up_panicked()?;
+        }
         self.check_block(&prepared.statement.kind)?;
         let expected = prepared.parameters.len();
         if given != expected {
             return Err(StatementError::ParameterCount { given, expected }.into());
         }
+        self.running = true;
         let started = run(self);
+        self.running = false;
         if started.is_err() {
             self.fail_block();
         }
         started
+    }
+
+    /// Ends the transaction of a statement that panicked, as a failure would have: nothing may build on what it left.
+    fn give_up_panicked(&mut self) -> Result<()> {
+        self.portal = None;
+        if self.block == Block::None {
+            return self.rollback_all();
+        }
+        self.fail_block();
+        Ok(())
     }
 
     /// Passes on what preparing a statement came to; an error leaves the block failed, as one of running does.
@@ -412,9 +430,10 @@ impl Session {
 
     fn lock_table_in(&self, tx: &mut Transaction, table: ObjectId, mode: TableLockMode) -> Result<()> {
         let lock_timeout = self.settings.duration(Setting::LockTimeout);
+        let weight = tx.weight();
         let party = tx.party();
         party.lock_timeout = lock_timeout;
-        let patience = Patience { cancel: &self.cancel, lock_timeout, weight: 0 };
+        let patience = Patience { cancel: &self.cancel, lock_timeout, weight };
         party.locker.lock_table(table, mode, &patience)
     }
 

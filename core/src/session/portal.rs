@@ -201,7 +201,9 @@ impl Session {
         let Some(portal) = self.portal.as_mut().filter(|portal| portal.number == number) else {
             return Ok(None);
         };
+        self.running = true;
         let next = portal.stream.next();
+        self.running = false;
         match next {
             Ok(Some(chunk)) => Ok(Some(chunk)),
             Ok(None) => self.close_portal(true).map(|()| None),

@@ -63,7 +63,7 @@ use std::sync::Arc;
 pub use blob::BlobRef;
 pub use cut::Cut;
 pub use header::{HEADER_SIZE, PageHeader, PageKind};
-pub use superblock::Superblock;
+pub use superblock::{Superblock, is_page_size};
 pub use verify::{Problem, Report};
 
 /// Object ids in the headers of this module's own pages. Catalog objects have other page kinds.
@@ -128,7 +128,7 @@ impl Space {
     /// # Errors
     /// `NotADatabase` if the file is not empty; `Io` and `DiskFull`. `Corrupt` for an impossible page size.
     pub fn create(path: &Path, file: Arc<dyn VfsFile>, page_size: u32, uuid: [u8; 16]) -> Result<Self> {
-        if !superblock::is_page_size(page_size) {
+        if !is_page_size(page_size) {
             return Err(
                 StorageError::Corrupt { reason: format!("page size {page_size} is not supported") }.into()
             );

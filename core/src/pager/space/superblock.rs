@@ -250,7 +250,7 @@ impl Superblock {
 }
 
 /// Whether a database can be made with pages of this many bytes.
-pub(super) fn is_page_size(bytes: u32) -> bool {
+pub fn is_page_size(bytes: u32) -> bool {
     matches!(bytes, 16_384 | 32_768 | 65_536)
 }
 

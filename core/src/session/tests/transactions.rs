@@ -1,7 +1,7 @@
 //! Blocks: what a failure leaves, savepoints, read-only transactions, scripts.
 
 use super::{ask, one, said, talk, talk_with, text, two, warnings};
-use crate::database::TransactionState;
+use crate::database::{Connection, TransactionState};
 
 const ABORTED: &str =
     "25P02: current transaction is aborted, commands ignored until end of transaction block";
@@ -229,4 +229,49 @@ fn what_needs_no_block_is_refused_in_one() {
         assert_eq!(ask(&client, sql), format!("25001: {what} cannot run inside a transaction block"));
         assert_eq!(ask(&client, "ROLLBACK"), "ROLLBACK");
     }
+}
+
+#[test]
+fn sets_of_parameters_are_one_transaction_beside_other_threads() {
+    let client = one();
+    talk(&client, &[("CREATE TABLE t (a int)", "CREATE TABLE")]);
+    let sets: Vec<(i32,)> = (0..20_000).map(|a| (a,)).collect();
+    std::thread::scope(|scope| {
+        let many = scope.spawn(|| client.execute_many("INSERT INTO t VALUES ($1)", &sets));
+        // What comes from another thread comes before or after it, never in the middle of its transaction.
+        while !many.is_finished() {
+            client.query("COMMIT", ()).unwrap();
+            let count = ask(&client, "SELECT count(*) FROM t");
+            assert!(["0", "20000"].contains(&count.as_str()), "{count}");
+        }
+        assert_eq!(many.join().unwrap().unwrap(), 20_000);
+    });
+    assert_eq!(client.execute_many("SELECT * FROM t WHERE a < $1", &[(10,), (5000,)]).unwrap(), 5010);
+}
+
+/// Data that a program cannot provide.
+struct Broken;
+
+impl std::io::Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        panic!("the program's own reader panics")
+    }
+}
+
+#[test]
+fn nothing_builds_on_a_statement_that_panicked() {
+    let panicking = |client: &Connection| {
+        let copy = std::panic::AssertUnwindSafe(|| client.copy_in("COPY t FROM STDIN", Broken));
+        std::panic::catch_unwind(copy).unwrap_err();
+    };
+    let [a, b] = two();
+    talk(&a, &[("CREATE TABLE t (a int)", "CREATE TABLE")]);
+    panicking(&a);
+    talk(&a, &[("INSERT INTO t VALUES (1)", "INSERT 1")]);
+    talk(&b, &[("SELECT a FROM t", "1")]);
+    talk(&a, &[("BEGIN", "BEGIN"), ("INSERT INTO t VALUES (2)", "INSERT 1")]);
+    panicking(&a);
+    let refused = "25P02: current transaction is aborted, commands ignored until end of transaction block";
+    talk(&a, &[("INSERT INTO t VALUES (3)", refused), ("ROLLBACK", "ROLLBACK")]);
+    talk(&b, &[("DROP TABLE t", "DROP TABLE")]);
 }
