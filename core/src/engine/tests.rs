@@ -99,7 +99,8 @@ impl<'e> Session<'e> {
 }
 
 fn insert(engine: &Engine, tx: &mut Transaction, table: &Table, id: i64, row: &Row) -> Result<()> {
-    let mark = tx.start_statement();
+    tx.start_statement();
+    let mark = tx.mark();
     let mut suspects = Vec::new();
     let done = table
         .insert(engine.store(), tx, &encode(table, id, row), &mut suspects)
@@ -417,7 +418,8 @@ fn what_a_full_disk_did_not_let_be_taken_back_is_taken_back_later() {
     let table = create(&engine, &mut session);
     let mut tx = session.begin();
     insert(&engine, &mut tx, &table, 1, &(1, "kept".to_owned())).unwrap();
-    let mark = tx.start_statement();
+    tx.start_statement();
+    let mark = tx.mark();
     let mut ids = 2..;
     let full = loop {
         // Some of what is to be taken back is in the log by then.

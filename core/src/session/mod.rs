@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   text --cache--> Prepared (syntax, types, plan) --locks, fresh?--> executor::execute --> chunks
-//!             transaction.rs: blocks, savepoints, commit        portal.rs: results that are still being read
-//!             prepare.rs: binding, planning, plan cache         ddl.rs, maintenance.rs, utility.rs: commands
+//!             mod.rs: parsing, plan cache, locks      query.rs: queries and changes, the short path of lookups
+//!             prepare.rs: binding, planning           portal.rs: results that are still being read
+//!             transaction.rs: blocks, savepoints      ddl.rs, maintenance.rs, utility.rs, copy.rs: commands
 //! ```
 //! 1. A statement takes effect as a whole or not at all. Outside a block it is a transaction of its own.
 //! 2. A failed statement in a block leaves the block failed, back at its last savepoint or at nothing, with the locks
@@ -20,6 +21,7 @@ mod explain;
 mod maintenance;
 mod portal;
 mod prepare;
+mod query;
 mod transaction;
 mod utility;
 

@@ -11,7 +11,8 @@
 //!
 //! An UPDATE takes no lock: its uncommitted version is the lock. Who meets one queues for the row's turn, waits
 //! at the head for the writer's end, tries again, and passes the turn on when it has written or given up. So
-//! waiters of one row are served in the order of arrival, and one commit wakes one waiter a row.
+//! waiters of one row are served in the order of arrival, and one commit wakes one waiter a row. ROLLBACK TO
+//! SAVEPOINT wakes the same waiters: the row they wait for may be free again.
 //!
 //! 1. The queues live in 1,024 shards, each with a mutex. A request is answered or queued under it; a release
 //!    grants under it. So no wake-up is lost.
@@ -20,7 +21,9 @@
 //! 3. Order of mutexes: graph, shard, list of sessions, sleeper. No shard is locked while another is.
 //! 4. A transaction's state is decided before `finish` looks for those who wait for its end; they look at the
 //!    state under the shard's mutex before they queue.
-//! 5. Locks are given back in the reverse order of taking. A lock that is already covered is not taken again,
+//! 5. A partial rollback is counted after its rows are free and before its waiters are woken. Who waits has read
+//!    the count before looking at the row, and looks again instead of sleeping if it has changed.
+//! 6. Locks are given back in the reverse order of taking. A lock that is already covered is not taken again,
 //!    so giving back to a mark never takes away what was held at the mark.
 
 use super::cancel::{Outcome, Patience, Sleeper};
@@ -33,7 +36,7 @@ use super::status::{Status, StatusTable};
 use super::table_locks::{HeldTable, SessionSlots, TableSlots};
 use crate::error::{Error, Result, TransactionError};
 use crate::ids::{ObjectId, RowId, Timestamp, TransactionId};
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::fmt;
@@ -124,6 +127,7 @@ pub struct Locks {
     pub(super) tables: TableSlots,
     statuses: Arc<StatusTable>,
     next_locker: AtomicU32,
+    partial_rollbacks: AtomicU64,
 }
 
 /// One line of `pg_locks`.
@@ -148,6 +152,7 @@ impl Locks {
             tables: TableSlots::default(),
             statuses,
             next_locker: AtomicU32::new(1),
+            partial_rollbacks: AtomicU64::new(0),
         })
     }
 
@@ -176,6 +181,12 @@ impl Locks {
         if let Some(queue) = waiting {
             queue.grant_all();
         }
+    }
+
+    /// Wakes those who wait for `id`, which has taken some of its changes back.
+    fn finish_partly(&self, id: TransactionId) {
+        self.partial_rollbacks.fetch_add(1, Ordering::SeqCst);
+        self.finish(id);
     }
 
     /// Everything held and waited for, shard by shard (so not of one moment).
@@ -372,7 +383,7 @@ impl Locker {
         assert!(self.transaction != Some(other), "a transaction does not wait for itself");
         loop {
             match self.locks.statuses.status(other) {
-                Status::Active | Status::Committing => self.sleep_until_end(other, patience)?,
+                Status::Active | Status::Committing => self.sleep_until_end(other, None, patience)?,
                 Status::Committed(ts) => return Ok(Ended::Committed(ts)),
                 Status::Aborted => return Ok(Ended::Aborted),
                 Status::Released => return Ok(Ended::Forgotten),
@@ -380,9 +391,10 @@ impl Locker {
         }
     }
 
-    /// Waits until `writer`, met on the row `key`, has ended. Those who wait for one row take turns in the
-    /// order of arrival: `turn` is kept over the caller's attempts, and dropped when it is through with the
-    /// row. When the turn comes the row may be somebody else's; the caller looks again and waits again.
+    /// Waits while `writer`, met on the row `key`, may be in the way: until it has ended or taken changes back. Those
+    /// who wait for one row take turns in the order of arrival: `turn` is kept over the caller's attempts, and dropped
+    /// when it is through with the row. The first call only comes back with the turn. The caller looks at the row
+    /// again after every call, and waits again if it has to.
     ///
     /// # Errors
     /// As [`Self::wait_for_end`].
@@ -392,13 +404,29 @@ impl Locker {
         writer: TransactionId,
         turn: &mut Option<RowTurn>,
         patience: &Patience<'_>,
-    ) -> Result<Ended> {
-        if turn.as_ref().is_none_or(|turn| turn.key != key) {
-            *turn = None;
-            self.acquire(Resource::Turn(key), 0, 0, patience)?;
-            *turn = Some(RowTurn { locks: Arc::clone(&self.locks), locker: self.id, key });
+    ) -> Result<()> {
+        assert!(self.transaction != Some(writer), "a transaction does not wait for itself");
+        let count = |locks: &Locks| locks.partial_rollbacks.load(Ordering::SeqCst);
+        match turn.as_mut().filter(|turn| turn.key == key) {
+            Some(turn) => {
+                self.sleep_until_end(writer, Some(turn.seen), patience)?;
+                turn.seen = count(&self.locks);
+            }
+            None => {
+                *turn = None;
+                self.acquire(Resource::Turn(key), 0, 0, patience)?;
+                let (locks, seen) = (Arc::clone(&self.locks), count(&self.locks));
+                *turn = Some(RowTurn { locks, locker: self.id, key, seen });
+            }
         }
-        self.wait_for_end(writer, patience)
+        Ok(())
+    }
+
+    /// Some of its transaction's changes were taken back: who waits for them looks again.
+    pub fn rolled_back_partly(&self) {
+        if let Some(id) = self.transaction {
+            self.locks.finish_partly(id);
+        }
     }
 
     /// Locks a row if that needs no waiting; says whether it is locked.
@@ -474,13 +502,21 @@ impl Locker {
         Asked::Blocked(sleeper)
     }
 
-    fn sleep_until_end(&self, other: TransactionId, patience: &Patience<'_>) -> Result<()> {
+    /// Sleeps until `other` has ended or taken changes back; not at all if that has happened, by the count `seen` of
+    /// partial rollbacks.
+    fn sleep_until_end(
+        &self,
+        other: TransactionId,
+        seen: Option<u64>,
+        patience: &Patience<'_>,
+    ) -> Result<()> {
         let resource = Resource::End(other);
         let sleeper = Arc::new(Sleeper::default());
         {
             let locks = &self.locks;
             let mut queues = locks.queues(resource);
-            if !locks.statuses.status(other).in_progress() {
+            let changed = seen.is_some_and(|seen| seen != locks.partial_rollbacks.load(Ordering::SeqCst));
+            if changed || !locks.statuses.status(other).in_progress() {
                 return Ok(());
             }
             let request = Request { locker: self.id, mode: 0, sleeper: Arc::clone(&sleeper) };
@@ -539,6 +575,8 @@ pub struct RowTurn {
     locks: Arc<Locks>,
     locker: LockerId,
     key: RowKey,
+    /// Partial rollbacks before the row was looked at.
+    seen: u64,
 }
 
 impl Drop for RowTurn {

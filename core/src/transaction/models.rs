@@ -7,7 +7,7 @@ use super::{
 };
 use crate::ids::{Lsn, ObjectId, RowId, Timestamp, TransactionId};
 use crate::vfs::ManualClock;
-use shuttle::sync::atomic::{AtomicU64, Ordering};
+use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use shuttle::{check_pct, check_random, thread};
 use std::sync::Arc;
 
@@ -210,6 +210,36 @@ fn waiters_wake_at_the_end_of_a_transaction() {
         statuses.abort(id);
         locks.finish(id);
         waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        assert!(locks.entries().is_empty());
+    });
+}
+
+#[test]
+fn a_partial_rollback_is_not_missed() {
+    explore(|| {
+        let statuses = Arc::new(StatusTable::with_limit(1));
+        let locks = Locks::new(Arc::clone(&statuses));
+        let id = statuses.begin().unwrap();
+        let key = RowKey { table: ObjectId(1), row: RowId(1) };
+        let mut writer = locks.locker();
+        writer.assign(id);
+        let written = Arc::new(AtomicBool::new(true));
+        let waiter = {
+            let (mut locker, written) = (locks.locker(), Arc::clone(&written));
+            thread::spawn(move || {
+                let cancel = Cancel::new(Arc::new(ManualClock::new(0)));
+                let mut turn = None;
+                while written.load(Ordering::SeqCst) {
+                    locker.wait_for_writer(key, id, &mut turn, &patience(&cancel)).unwrap();
+                }
+            })
+        };
+        written.store(false, Ordering::SeqCst);
+        writer.rolled_back_partly();
+        // The transaction goes on; nobody waits for its end.
+        waiter.join().unwrap();
+        statuses.abort(id);
+        writer.end_transaction();
         assert!(locks.entries().is_empty());
     });
 }

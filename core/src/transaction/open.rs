@@ -1,7 +1,7 @@
 //! A transaction while it is open: its snapshot, its undo log, its redo.
 //!
 //! ```text
-//!   statement   -> new snapshot (READ COMMITTED), next command number, a mark to come back to
+//!   statement   -> new snapshot (READ COMMITTED), next command number
 //!   row changed -> undo record (in the row operation), effect appended to the redo buffer
 //!   64 KiB redo -> written to the log ahead, as a chunk; taken back by an "undo to" record if need be
 //!   commit      -> redo to the log under the commit mutex, status committed, wait for the flush
@@ -18,7 +18,7 @@
 use super::cancel::{Cancel, Patience};
 use super::commit::{CommitOrder, Committed, Durability};
 use super::garbage::{Garbage, GarbageQueue};
-use super::locks::{Ended, Locker, Locks, RowKey, RowTurn};
+use super::locks::{Locker, Locks, RowKey, RowTurn};
 use super::modes::RowLockMode;
 use super::redo::{Effect, LogRecord};
 use super::rowop::RowOps;
@@ -252,12 +252,11 @@ impl Transaction {
     }
 
     /// Starts a statement: its changes are seen by the next one. In READ COMMITTED it gets its own snapshot.
-    pub fn start_statement(&mut self) -> Mark {
+    pub fn start_statement(&mut self) {
         if self.isolation == Isolation::ReadCommitted {
             self.snapshot = self.party.snapshots.acquire(self.reads);
         }
         self.command += 1;
-        self.mark()
     }
 
     /// What the current statement sees.
@@ -308,7 +307,7 @@ impl Transaction {
         &mut self.party
     }
 
-    /// Waits for the end of a transaction met on a row; see [`Locker::wait_for_writer`].
+    /// Waits for a transaction met on a row; see [`Locker::wait_for_writer`].
     ///
     /// # Errors
     /// 40P01, 55P03 or 57014.
@@ -317,7 +316,7 @@ impl Transaction {
         key: RowKey,
         writer: TransactionId,
         turn: &mut Option<RowTurn>,
-    ) -> Result<Ended> {
+    ) -> Result<()> {
         let weight = self.weight();
         let Participant { locker, cancel, lock_timeout, .. } = &mut self.party;
         let patience = Patience { cancel, lock_timeout: *lock_timeout, weight };
@@ -399,8 +398,11 @@ impl Transaction {
     /// # Errors
     /// What the pages say; 53100 when the log has no room.
     pub fn rollback_to(&mut self, mark: Mark, target: &dyn UndoTarget) -> Result<()> {
-        self.take_back(mark.undo, target)?;
         let Some(writer) = &self.writer else { return Ok(()) };
+        if writer.log.length() > mark.undo {
+            self.take_back(mark.undo, target)?;
+            self.party.locker.rolled_back_partly();
+        }
         self.garbage.truncate(mark.garbage);
         if mark.redo >= self.written {
             self.redo.truncate(usize::try_from(mark.redo - self.written).unwrap_or(usize::MAX));

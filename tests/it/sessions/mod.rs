@@ -68,7 +68,8 @@ impl<'e> Session<'e> {
     ) -> Result<T> {
         let (engine, table) = (self.engine, Arc::clone(&self.table));
         let tx = self.tx();
-        let mark = tx.start_statement();
+        tx.start_statement();
+        let mark = tx.mark();
         let done = run(engine, &table, tx);
         if done.is_err() {
             tx.rollback_to(mark, engine.store()).expect("a rollback in memory succeeds");

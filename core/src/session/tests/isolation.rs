@@ -231,6 +231,25 @@ fn a_row_is_followed_to_its_new_key_and_not_taken_for_one_that_has_its_old_key()
 }
 
 #[test]
+fn who_waits_for_a_row_goes_on_when_a_savepoint_gives_it_up() {
+    let (engine, [a, b]) = watched("savepoints");
+    for (statement, answer) in [
+        ("UPDATE accounts SET balance = balance + 1 WHERE id = 1 RETURNING balance", "101"),
+        ("SELECT balance FROM accounts WHERE id = 1 FOR UPDATE", "100"),
+        ("INSERT INTO accounts VALUES (3, 7) RETURNING id", "3"),
+    ] {
+        talk(&a, &[("BEGIN", "BEGIN"), ("UPDATE accounts SET balance = 1 WHERE id = 2", "UPDATE 1")]);
+        talk(&a, &[("SAVEPOINT s", "SAVEPOINT"), ("UPDATE accounts SET balance = 0", "UPDATE 2")]);
+        talk(&a, &[("INSERT INTO accounts VALUES (3, 0)", "INSERT 1")]);
+        talk(&b, &[("BEGIN", "BEGIN")]);
+        let rollback = (&a, "ROLLBACK TO s", "ROLLBACK");
+        assert_eq!(while_waiting(&engine, (&b, statement), rollback), answer);
+        talk(&b, &[("ROLLBACK", "ROLLBACK")]);
+        talk(&a, &[("ROLLBACK", "ROLLBACK")]);
+    }
+}
+
+#[test]
 fn one_of_a_circle_of_waits_is_a_deadlock() {
     let (engine, [a, b]) = watched("circles");
     talk(&a, &[("BEGIN", "BEGIN"), ("UPDATE accounts SET balance = 1 WHERE id = 1", "UPDATE 1")]);

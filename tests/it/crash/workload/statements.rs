@@ -88,7 +88,8 @@ impl World {
     ) -> std::result::Result<bool, Stopped> {
         let engine = Rc::clone(&self.engine);
         let tx = &mut self.open(session).tx;
-        let mark = tx.start_statement();
+        tx.start_statement();
+        let mark = tx.mark();
         match run(&engine, tx) {
             Ok(written) => {
                 assert_eq!(written, Written::Done);
