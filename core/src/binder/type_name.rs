@@ -4,10 +4,10 @@ use super::not_supported;
 use crate::catalog::SYSTEM_SCHEMA;
 use crate::error::{BindingError, Error, Result, StatementError};
 use crate::parser::ast::TypeName;
-use crate::types::DataType;
+use crate::types::{DataType, MAX_CHARACTERS};
 
 /// The longest `character(n)` and `character varying(n)`.
-const MAX_LENGTH: i64 = 10_485_760;
+const MAX_LENGTH: i64 = MAX_CHARACTERS as i64;
 
 /// Names of PostgreSQL's types that this engine does not have, to be told from names that are nobody's.
 const MISSING: &[&str] = &[

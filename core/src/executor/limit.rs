@@ -71,7 +71,8 @@ impl Operator for Limit {
             let (skip, pass) = (AtomicU64::new(window.offset), AtomicU64::new(window.limit));
             Arc::new(Counters { skip, pass })
         });
-        let ties = if self.ties.is_empty() || window.limit == u64::MAX {
+        // Without a row there is none to be equal to.
+        let ties = if self.ties.is_empty() || matches!(window.limit, 0 | u64::MAX) {
             None
         } else {
             Some(Ties { encoder: KeyEncoder::new(query, &self.ties)?, last: None })

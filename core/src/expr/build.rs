@@ -3,7 +3,7 @@
 use super::resolve::{common_type, comparison_type, exact_numeric, resolve_function, resolve_operator};
 use super::{CompareOp, Expr, Extremum, IsTest, PatternKind, Volatility};
 use crate::error::{DataError, Result, StatementError};
-use crate::types::{CastContext, DataType, TimeContext, Value, cast_context};
+use crate::types::{CastContext, DataType, MAX_CHARACTERS, TimeContext, Value, cast_context};
 
 impl Expr {
     /// A value of the type it looks like: `numeric` with its own digits and scale, text as a literal of unknown type.
@@ -177,7 +177,10 @@ impl Expr {
     fn coerce_operand(self, common: DataType) -> Result<Self> {
         let ty = self.data_type();
         match (ty, common) {
-            (DataType::Unknown, DataType::Char(_)) => self.coerce(DataType::Text),
+            // Trailing blanks do not count, whatever the column's length is.
+            (DataType::Unknown | DataType::VarChar(_), DataType::Char(_)) => {
+                self.coerce(DataType::Char(MAX_CHARACTERS))
+            }
             (DataType::Unknown, _) => self.coerce(super::without_modifiers(common)),
             _ if ty.oid() == common.oid() || is_relabel(&ty, &common) => Ok(self),
             _ => self.coerce(common),

@@ -192,6 +192,8 @@ pub fn comparison_type(operator: CompareOp, left: DataType, right: DataType) -> 
         (DataType::Unknown, DataType::Unknown) => return Ok(DataType::Text),
         (DataType::Unknown, known) | (known, DataType::Unknown) => return Ok(base(&known)),
         _ if left.oid() == right.oid() => return Ok(common_modifiers(left, right)),
+        (DataType::Char(_), DataType::VarChar(_)) => return Ok(left),
+        (DataType::VarChar(_), DataType::Char(_)) => return Ok(right),
         _ => {}
     }
     let same = ORDERED.iter().map(|ty| Pair(*ty, *ty));

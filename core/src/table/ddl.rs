@@ -48,7 +48,7 @@ impl Store {
             Ok(index)
         })?;
         tx.push_redo(&Effect::CreateIndex { table: table.def().object, definition: &definition });
-        let suspects = table.build(self, &index)?;
+        let suspects = table.build(self, &index, &|| tx.check_cancelled())?;
         table.check_unique(self, tx, &suspects).map_err(|error| match error.kind() {
             crate::error::ErrorKind::Data(DataError::UniqueViolation { constraint }) => {
                 let detail =
@@ -90,7 +90,7 @@ impl Store {
         self.set_next_object(def.object.0.saturating_add(1));
         let tree = self.create_index_tree(def.object)?;
         let index = Arc::new(Index::new(def, tree, table.def()));
-        table.build(self, &index)?;
+        table.build(self, &index, &|| Ok(()))?;
         table.add_index(index);
         Ok(())
     }
@@ -107,10 +107,17 @@ impl Table {
         *indexes = indexes.iter().filter(|other| !Arc::ptr_eq(other, index)).cloned().collect();
     }
 
-    /// Adds the entries of all rows; returns keys that more than one of them has.
-    fn build(&self, store: &Store, index: &Arc<Index>) -> Result<Vec<Suspect>> {
+    /// Adds the entries of all rows; returns keys that more than one of them has. `check` says whether to go on, leaf by
+    /// leaf.
+    fn build(
+        &self,
+        store: &Store,
+        index: &Arc<Index>,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<Vec<Suspect>> {
         let mut next = Some(None);
         while let Some(place) = next {
+            check()?;
             let mut rows = Vec::new();
             next = store
                 .pager()

@@ -343,6 +343,14 @@ impl Transaction {
         locker.lock_row(key, mode, &Patience { cancel, lock_timeout: *lock_timeout, weight })
     }
 
+    /// Whether its statement is to go on.
+    ///
+    /// # Errors
+    /// 57014.
+    pub fn check_cancelled(&self) -> Result<()> {
+        self.party.cancel.check()
+    }
+
     /// What it shares with others.
     pub fn shared(&self) -> &Arc<Transactions> {
         &self.shared

@@ -40,6 +40,9 @@ pub mod vector;
 /// The longest string, in bytes: of text and of bytea, stored or on the way.
 pub const MAX_STRING: usize = 64 << 20;
 
+/// The greatest length of varchar(n) and char(n), in characters.
+pub const MAX_CHARACTERS: u32 = 10_485_760;
+
 pub use cast::{CastContext, cast_context, fit_string};
 pub use data_type::{DataType, TypeCategory};
 pub use datetime::TimeContext;
