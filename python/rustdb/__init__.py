@@ -146,7 +146,7 @@ class Cursor(_rustdb.Cursor):
 
     def fetchmany(self, size: int | None = None) -> list[tuple[Any, ...]]:
         """The next rows, ``size`` of them or ``arraysize``; fewer at the end."""
-        return self._fetchmany(self.arraysize if size is None else size)
+        return self._fetchmany(_whole("the number of rows", self.arraysize if size is None else size, 0))
 
     def setinputsizes(self, sizes: Sequence[Any]) -> None:
         """Does nothing: sizes need not be known."""
@@ -258,6 +258,10 @@ def _level(name: str) -> str:
     return words
 
 
+#: Seconds that ``lock_timeout`` can be: 2^31 - 1 milliseconds.
+_MAX_TIMEOUT = 2_147_483
+
+
 def connect(
     database: str | _os.PathLike[str],
     *,
@@ -271,17 +275,28 @@ def connect(
     """Opens a database file, or makes it; ``":memory:"`` is one in memory.
 
     A file that is open in this process already is shared: each call gives a connection of its own, for a thread of its
-    own. ``timeout`` is how long to wait for a lock, in seconds (for ever if None); ``memory_limit`` is in bytes and
+    own. ``timeout`` is how long to wait for a lock, in seconds (for ever if None or infinite); ``memory_limit`` is in bytes and
     counts for the whole database when this call opens it, as do ``threads``; ``options`` are settings as SET takes
     them. Without ``autocommit`` the first statement opens a transaction, which ``commit()`` ends.
     """
     settings = dict(options or {})
     if isolation_level is not None:
         settings["default_transaction_isolation"] = _level(isolation_level).lower()
-    if timeout is not None:
+    if timeout is not None and timeout != float("inf"):
+        # Written so that NaN is refused, too.
+        if not 0 <= timeout <= _MAX_TIMEOUT:
+            raise ProgrammingError(f"timeout {timeout!r} is not from 0 to {_MAX_TIMEOUT} seconds", sqlstate="22023")
         settings["lock_timeout"] = f"{max(1, round(timeout * 1000))}ms"
-    location = _os.fspath(database)
-    return Connection(location, memory_limit, threads, list(settings.items()), autocommit)
+    memory = None if memory_limit is None else _whole("memory_limit", memory_limit, 1)
+    count = None if threads is None else _whole("threads", threads, 1)
+    return Connection(_os.fspath(database), memory, count, list(settings.items()), autocommit)
+
+
+def _whole(name: str, value: int, least: int) -> int:
+    """A whole number that the native half takes."""
+    if not least <= value < 1 << 63:
+        raise ProgrammingError(f"{name} cannot be {value!r}", sqlstate="22023")
+    return value
 
 
 __all__ = [

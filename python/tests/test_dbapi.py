@@ -245,6 +245,26 @@ def test_closed_things_are_refused(con):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize(
+    "wrong",
+    [{"timeout": -1}, {"timeout": float("nan")}, {"timeout": 1e10}, {"memory_limit": -1}, {"memory_limit": 0},
+     {"memory_limit": 1 << 70}, {"threads": -1}, {"threads": 0}],
+)
+def test_arguments_that_cannot_be_are_errors_of_this_package(wrong):
+    with pytest.raises(rustdb.ProgrammingError) as caught:
+        rustdb.connect(":memory:", **wrong)
+    assert caught.value.sqlstate == "22023"
+
+
+def test_an_endless_timeout_and_rows_below_none():
+    with rustdb.connect(":memory:", timeout=float("inf")) as connection:
+        cursor = connection.execute("SELECT 1")
+        with pytest.raises(rustdb.ProgrammingError):
+            cursor.fetchmany(-1)
+        assert cursor.fetchmany(0) == []
+        assert cursor.fetchmany(1) == [(1,)]
+
+
 def test_a_child_may_not_use_the_connection(tmp_path):
     con = rustdb.connect(tmp_path / "t.db", autocommit=True)
     con.execute("create table t (id int)")

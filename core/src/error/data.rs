@@ -60,6 +60,14 @@ pub enum DataError {
     /// A quoted field without an end.
     #[error("unterminated CSV quoted field")]
     CopyUnterminatedQuote,
+    /// A line that ends otherwise than those before.
+    #[error("{kind} {what} found in data")]
+    CopyLineEnd {
+        /// In which format: unquoted or literal.
+        kind: &'static str,
+        /// The character.
+        what: &'static str,
+    },
     /// A first line that does not name the columns.
     #[error("column name mismatch in header line field {field}: got \"{found}\", expected \"{expected}\"")]
     CopyHeaderMismatch {
@@ -485,6 +493,7 @@ impl DataError {
             Self::CopyMissingData { .. }
             | Self::CopyExtraData
             | Self::CopyUnterminatedQuote
+            | Self::CopyLineEnd { .. }
             | Self::CopyHeaderCount { .. }
             | Self::CopyHeaderMismatch { .. } => SqlState::BAD_COPY_FILE_FORMAT,
             Self::CopyRecordTooLong { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,

@@ -97,9 +97,15 @@ impl Pager {
         budget: &Arc<Budget>,
         eviction: Box<dyn Eviction>,
     ) -> Result<Self> {
-        let frames = frames.clamp(MIN_FRAMES, 1 << FRAME_BITS);
+        let mut frames = frames.clamp(MIN_FRAMES, 1 << FRAME_BITS);
         let page_size = space.page_size();
-        let arena = Arena::new(page_size, frames)?;
+        // A process may have fewer addresses than the machine has memory; what is mapped is not yet used.
+        let arena = loop {
+            match Arena::new(page_size, frames) {
+                Err(_) if frames / 2 >= MIN_FRAMES => frames /= 2,
+                arena => break arena?,
+            }
+        };
         let open = space.superblock().epoch.0 + 1;
         Ok(Self {
             free: Mutex::new(FreeFrames::new(budget.reserve((MIN_FRAMES * page_size) as u64)?)),

@@ -47,6 +47,14 @@ pub(super) fn push(bytes: &[u8], ty: &DataType, times: &TimeContext, out: &mut F
     out.push_value(&value, ty)
 }
 
+/// Whether bytes are text at all.
+///
+/// # Errors
+/// 22021.
+pub(super) fn check_text(bytes: &[u8]) -> Result<()> {
+    utf8(bytes).map(drop)
+}
+
 fn utf8(bytes: &[u8]) -> Result<&str> {
     let text = std::str::from_utf8(bytes).map_err(|_| crate::Error::from(DataError::CopyInvalidEncoding))?;
     if memchr::memchr(0, bytes).is_some() {

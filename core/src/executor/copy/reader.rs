@@ -55,10 +55,19 @@ impl<S: ByteSource> CopyReader<S> {
 
     fn check_header(&mut self) -> Result<()> {
         let header = self.records.style().header;
-        if header == CopyHeader::Absent || !self.records.next()? || header == CopyHeader::Present {
+        if header == CopyHeader::Absent {
+            return Ok(());
+        }
+        if !self.records.next().map_err(|error| self.at_line(error))? {
             return Ok(());
         }
         let fields = self.records.fields();
+        for field in fields {
+            fields::check_text(self.records.bytes(field)).map_err(|error| self.at_line(error))?;
+        }
+        if header == CopyHeader::Present {
+            return Ok(());
+        }
         if fields.len() != self.names.len() {
             let error = DataError::CopyHeaderCount { found: fields.len(), expected: self.names.len() };
             return Err(self.at_line(error.into()));

@@ -1,7 +1,7 @@
 //! Bytes to records, and records to fields.
 
 use super::{ByteSource, CopyStyle, MAX_RECORD};
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Error, Result};
 use memchr::{memchr, memchr2, memchr3};
 use std::ops::Range;
 
@@ -20,6 +20,14 @@ pub(super) struct Field {
     is_null: bool,
 }
 
+/// How lines end. Those of one source all end as the first does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    Feed,
+    Return,
+    ReturnFeed,
+}
+
 /// The records of a source, one after the other.
 pub(super) struct Records<S> {
     source: S,
@@ -31,6 +39,7 @@ pub(super) struct Records<S> {
     ended: bool,
     scratch: Vec<u8>,
     fields: Vec<Field>,
+    line_end: Option<LineEnd>,
     /// The line that the current record starts on.
     line: u64,
     next_line: u64,
@@ -47,6 +56,7 @@ impl<S: ByteSource> Records<S> {
             ended: false,
             scratch: Vec::new(),
             fields: Vec::new(),
+            line_end: None,
             line: 0,
             next_line: 1,
         }
@@ -83,13 +93,13 @@ impl<S: ByteSource> Records<S> {
     /// Finds the fields of the next record; false at the end.
     ///
     /// # Errors
-    /// 22P04 for a quote that is never closed, 54000 for a record that is too long; I/O errors.
+    /// 22P04 for a quote that is never closed or a line that ends otherwise than the first, 54000 for a record that is too long; I/O errors.
     pub(super) fn next(&mut self) -> Result<bool> {
         self.line = self.next_line;
         loop {
             self.fields.clear();
             self.scratch.clear();
-            let parsed = if self.style.csv { self.parse_csv()? } else { self.parse_text() };
+            let parsed = if self.style.csv { self.parse_csv()? } else { self.parse_text()? };
             match parsed {
                 Some(Parsed { end, lines }) => {
                     let record = &self.buffer[self.at..end];
@@ -126,16 +136,21 @@ impl<S: ByteSource> Records<S> {
     }
 
     /// Where a line that ends at `at` (a line feed or carriage return) goes on; `None` if that is not known yet.
-    fn after_line(&self, at: usize) -> Option<usize> {
-        if self.buffer[at] == b'\n' {
-            return Some(at + 1);
+    ///
+    /// # Errors
+    /// 22P04 when it ends otherwise than the first.
+    fn after_line(&mut self, at: usize) -> Result<Option<usize>> {
+        let feed = self.buffer[at] == b'\n';
+        let (found, end) = match self.buffer[..self.filled].get(at + 1) {
+            _ if feed => (LineEnd::Feed, at + 1),
+            Some(b'\n') if self.line_end != Some(LineEnd::Return) => (LineEnd::ReturnFeed, at + 2),
+            None if !self.ended => return Ok(None),
+            Some(_) | None => (LineEnd::Return, at + 1),
+        };
+        if *self.line_end.get_or_insert(found) != found {
+            return Err(mixed_line_ends(self.style.csv, feed));
         }
-        match self.buffer[..self.filled].get(at + 1) {
-            Some(b'\n') => Some(at + 2),
-            Some(_) => Some(at + 1),
-            None if self.ended => Some(at + 1),
-            None => None,
-        }
+        Ok(Some(end))
     }
 
     fn parse_csv(&mut self) -> Result<Option<Parsed>> {
@@ -171,7 +186,7 @@ impl<S: ByteSource> Records<S> {
                                 start = end + 1;
                                 at = start;
                             }
-                            Some(_) => return Ok(self.after_line(end).map(|end| Parsed { end, lines })),
+                            Some(_) => return Ok(self.after_line(end)?.map(|end| Parsed { end, lines })),
                         }
                     }
                 }
@@ -183,7 +198,7 @@ impl<S: ByteSource> Records<S> {
                 at = start;
                 continue;
             }
-            return Ok(self.after_line(stop).map(|end| Parsed { end, lines }));
+            return Ok(self.after_line(stop)?.map(|end| Parsed { end, lines }));
         }
     }
 
@@ -255,9 +270,9 @@ impl<S: ByteSource> Records<S> {
         Ok(Some(at))
     }
 
-    fn parse_text(&mut self) -> Option<Parsed> {
+    fn parse_text(&mut self) -> Result<Option<Parsed>> {
         if self.at == self.filled {
-            return None;
+            return Ok(None);
         }
         let data = &self.buffer[..self.filled];
         // A line ends at a line feed or carriage return that no backslash stands before.
@@ -266,22 +281,23 @@ impl<S: ByteSource> Records<S> {
         let stop = loop {
             match memchr3(b'\n', b'\r', b'\\', &data[at..]) {
                 None if self.ended => break self.filled,
-                None => return None,
+                None => return Ok(None),
                 Some(found) if data[at + found] == b'\\' => {
                     at += found + 1;
                     let Some(&next) = data.get(at) else {
-                        if self.ended { break self.filled } else { return None }
+                        if self.ended { break self.filled } else { return Ok(None) }
                     };
                     lines += u64::from(next == b'\n');
                     at += 1;
                     if at > data.len() {
-                        return None;
+                        return Ok(None);
                     }
                 }
                 Some(found) => break at + found,
             }
         };
-        let end = if stop == self.filled { stop } else { self.after_line(stop)? };
+        let end = if stop == self.filled { Some(stop) } else { self.after_line(stop)? };
+        let Some(end) = end else { return Ok(None) };
         let mut start = self.at;
         let delimiter = self.style.delimiter;
         loop {
@@ -296,7 +312,7 @@ impl<S: ByteSource> Records<S> {
             };
             self.text_field(start..field_end);
             if field_end == stop {
-                return Some(Parsed { end, lines });
+                return Ok(Some(Parsed { end, lines }));
             }
             start = field_end + 1;
         }
@@ -314,6 +330,17 @@ impl<S: ByteSource> Records<S> {
         let range = from..self.scratch.len();
         self.fields.push(Field { range, unescaped: true, quoted: false, is_null });
     }
+}
+
+#[cold]
+fn mixed_line_ends(csv: bool, feed: bool) -> Error {
+    let (what, escape) = if feed { ("newline", "\\n") } else { ("carriage return", "\\r") };
+    let error = Error::from(DataError::CopyLineEnd { kind: if csv { "unquoted" } else { "literal" }, what });
+    error.with_hint(if csv {
+        format!("Use quoted CSV field to represent {what}.")
+    } else {
+        format!("Use \"{escape}\" to represent {what}.")
+    })
 }
 
 struct Parsed {

@@ -76,6 +76,17 @@ fn csv_is_read_as_postgresql_reads_it() {
         ("1\n", "format csv", "22P04 missing data for column \"b\" COPY t, line 1"),
         ("1,2\n1,2,3\n", "format csv", "22P04 extra data after last expected column COPY t, line 2"),
         ("\"x\ny\",2\n1\n", "format csv", "22P04 missing data for column \"b\" COPY t, line 3"),
+        ("a,b\r\n1,\"x\ny\"\r\n", "format csv, header", "<1><x\ny>"),
+        ("a,b\r1,2\r3,4", "format csv, header", "<1><2>;<3><4>"),
+        ("a,b\n1,2\r\n", "format csv, header", "22P04 unquoted carriage return found in data COPY t, line 2"),
+        ("a,b\r\n1,2\n", "format csv, header", "22P04 unquoted newline found in data COPY t, line 2"),
+        ("a,b\r1,2\r\n", "format csv, header", "22P04 unquoted newline found in data COPY t, line 3"),
+        ("a,b\r\n1,2\r3,4\r\n", "format csv", "22P04 unquoted carriage return found in data COPY t, line 2"),
+        (
+            "a\0,b\n1,2\n",
+            "format csv, header",
+            "22021 invalid byte sequence for encoding \"UTF8\" COPY t, line 1",
+        ),
         ("1,\"2\n", "format csv", "22P04 unterminated CSV quoted field COPY t, line 1"),
         (
             "a,c\n",
@@ -97,6 +108,8 @@ fn text_is_read_as_postgresql_reads_it() {
         ("\\101\\x42\t\\q\n", "format text", "<AB><q>"),
         ("1|2\n\\.\nrest", "format text, delimiter '|'", "<1><2>"),
         ("1\t2\r\n", "format text", "<1><2>"),
+        ("a\tb\n1\t2\r\n", "format text", "22P04 literal carriage return found in data COPY t, line 2"),
+        ("a\tb\r1\t2\n", "format text", "22P04 literal newline found in data COPY t, line 2"),
         ("1\n", "format text", "22P04 missing data for column \"b\" COPY t, line 1"),
     ] {
         assert_eq!(read(data, with), expected, "{data:?} with {with}");
