@@ -37,6 +37,7 @@ mod memory;
 mod nested_loop_join;
 mod pipeline;
 mod point;
+mod progress;
 mod project;
 mod resources;
 mod row_store;
@@ -68,6 +69,7 @@ use stream::{ResultQueue, ResultSink};
 
 pub use input::ChunkSource;
 pub use point::PointRead;
+pub use progress::{Meter, Share};
 pub use resources::{
     ExecutorOptions, Names, NodeStats, Resources, SharedInput, SharedTransaction, StatementContext,
     VirtualTables,
@@ -93,14 +95,16 @@ pub fn execute(
     statement: StatementContext,
 ) -> Result<RowStream> {
     if !plan.writes() {
-        return start(resources, plan, statement);
+        return start(resources, plan, statement, 0.0);
     }
     let mut statement = statement;
+    let mut reached = 0.0;
     for _ in 0..=MAX_RESTARTS {
         let before = statement.transaction.as_ref().map(|transaction| transaction.lock().mark());
-        let mut stream = start(resources, plan, statement.clone())?;
+        let mut stream = start(resources, plan, statement.clone(), reached)?;
         stream.begin()?;
         let Some(row) = stream.take_conflict() else { return Ok(stream) };
+        reached = statement.meter.fraction().unwrap_or(0.0);
         drop(stream);
         if let (Some(transaction), Some(before)) = (&statement.transaction, before) {
             let mut transaction = transaction.lock();
@@ -118,6 +122,7 @@ fn start(
     resources: &Arc<Resources>,
     plan: &Arc<PhysicalPlan>,
     statement: StatementContext,
+    reached: f64,
 ) -> Result<RowStream> {
     let query = Arc::new(Query {
         resources: Arc::clone(resources),
@@ -128,6 +133,8 @@ fn start(
         affected: AtomicU64::new(0),
     });
     let queue = ResultQueue::new();
-    let steps = compile::compile(plan, Arc::new(ResultSink(Arc::clone(&queue))))?;
-    Ok(RowStream::new(plan, &query, steps, queue))
+    let (steps, mut shares) = compile::compile(plan, Arc::new(ResultSink(Arc::clone(&queue))))?;
+    shares.extend(query.statement.input_share.clone());
+    let metered = query.statement.meter.begin(shares, reached);
+    Ok(RowStream::new(plan, &query, steps, queue, metered))
 }

@@ -3,6 +3,7 @@
 mod isolation;
 mod plans;
 mod prepared;
+mod progress;
 mod results;
 mod settings;
 mod transactions;
