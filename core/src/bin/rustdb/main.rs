@@ -3,11 +3,12 @@
 //! ```text
 //!   args.rs     the command line          session.rs   running statements, errors with a caret
 //!   render.rs   rows as text              meta.rs      commands that begin with a dot or a backslash
-//!   prompt.rs   lines typed at a terminal
+//!   prompt.rs   lines typed at a terminal    progress.rs  the bar under a long statement
 //! ```
 
 mod args;
 mod meta;
+mod progress;
 mod prompt;
 mod render;
 mod session;
