@@ -1,15 +1,18 @@
 //! The shell: SQL typed, piped or given as arguments, answered as tables.
 //!
 //! ```text
-//!   args.rs     the command line          session.rs   running statements, errors with a caret
-//!   render.rs   rows as text              meta.rs      commands that begin with a dot or a backslash
+//!   args.rs     the command line             session.rs   running statements, errors with a caret
+//!   render.rs   rows as text                 meta.rs      commands that begin with a dot or a backslash
+//!   dump.rs     tables as SQL                quote.rs     values in SQL
 //!   prompt.rs   lines typed at a terminal    progress.rs  the bar under a long statement
 //! ```
 
 mod args;
+mod dump;
 mod meta;
 mod progress;
 mod prompt;
+mod quote;
 mod render;
 mod session;
 

@@ -100,14 +100,17 @@ impl Shell {
     pub(crate) fn run_text(&mut self, text: &str) -> bool {
         let mut succeeded = true;
         let mut sql = String::new();
-        for line in text.lines() {
-            if sql.trim().is_empty() && line.trim_start().starts_with(['.', '\\']) {
+        // A line keeps its end: within quotes that is part of a value.
+        for line in text.split_inclusive('\n') {
+            let first = sql.trim().is_empty();
+            if first && line.trim_start().starts_with(['.', '\\']) {
                 succeeded &= meta::run(self, line.trim());
                 sql.clear();
             } else {
                 sql.push_str(line);
-                sql.push('\n');
-                if !rustdb::parser::is_complete(&sql) {
+                // All of the text is gone through to see whether a statement has ended: not at every line of a long one.
+                let may_end = first || line.contains(';') || line.contains("*/");
+                if !may_end || !rustdb::parser::is_complete(&sql) {
                     continue;
                 }
                 succeeded &= self.run_sql(&sql);
