@@ -4,10 +4,12 @@
 //!   args.rs     the command line             session.rs   running statements, errors with a caret
 //!   render.rs   rows as text                 meta.rs      commands that begin with a dot or a backslash
 //!   dump.rs     tables as SQL                quote.rs     values in SQL
-//!   prompt.rs   lines typed at a terminal    progress.rs  the bar under a long statement
+//!   prompt.rs   lines typed at a terminal    complete.rs  what Tab makes of words
+//!   progress.rs the bar under a long statement
 //! ```
 
 mod args;
+mod complete;
 mod dump;
 mod meta;
 mod progress;

@@ -24,6 +24,11 @@ const HELP: &str = "\
 .read FILE  \\i FILE      runs a file of SQL
 .quit  \\q                ends the shell";
 
+/// The names of all commands.
+pub(crate) fn commands() -> impl Iterator<Item = &'static str> {
+    HELP.split_whitespace().filter(|word| word.starts_with(['.', '\\']))
+}
+
 /// Runs a command; false if it failed.
 pub(crate) fn run(shell: &mut Shell, line: &str) -> bool {
     let words = words(line);
