@@ -34,7 +34,7 @@ pub mod wal;
 
 pub use database::{
     CheckReport, Column, ColumnIndex, Connection, Database, FromValue, InterruptHandle, Notice, OpenOptions,
-    Params, Prepared, Row, Rows, Statement, ToValue, TransactionState,
+    Params, Prepared, ProgressHandle, Row, Rows, Statement, ToValue, TransactionState,
 };
 pub use error::{Error, Result};
 pub use types::Value;

@@ -6,6 +6,7 @@ use super::statement::Statement;
 use super::{Notice, TransactionState};
 use crate::catalog::TableEntry;
 use crate::error::{Result, StorageError};
+use crate::executor::Meter;
 use crate::executor::copy::{ByteSink, ByteSource};
 use crate::parser::ast::{Begin, StatementKind, TransactionModes};
 use crate::parser::statements;
@@ -28,6 +29,7 @@ pub struct Connection {
 pub(super) struct Shared {
     pub(super) session: Mutex<Session>,
     cancel: Arc<Cancel>,
+    meter: Arc<Meter>,
 }
 
 /// Stops what a connection is doing, from any thread.
@@ -38,6 +40,32 @@ impl InterruptHandle {
     /// Stops the running statement, which fails with 57014. Does nothing if none is running.
     pub fn interrupt(&self) {
         self.0.cancel();
+    }
+}
+
+/// Tells how far a connection's statement is, to any thread.
+#[derive(Clone)]
+pub struct ProgressHandle(Arc<Meter>);
+
+impl ProgressHandle {
+    /// How much of the running statement's work is done, from 0 to 1: of the rows its tables are expected to have, or of
+    /// the bytes of the file that COPY reads. It never falls while the statement runs. It is an estimate: it may stand
+    /// still while rows are sorted, or pass over what turns out to be less than expected.
+    ///
+    /// `None` if no statement runs, also none whose result is still being read; if it is expected to read few rows; or if
+    /// nothing is known about its length, as of COPY FROM STDIN, CREATE INDEX and VACUUM.
+    ///
+    /// ```
+    /// let connection = rustdb::Database::in_memory()?.connect()?;
+    /// let progress = connection.progress_handle();
+    /// let mut rows = connection.query("SELECT n FROM generate_series(1, 100000) AS s(n)", ())?;
+    /// assert!(progress.fraction().is_some_and(|fraction| fraction < 0.5));
+    /// while rows.next_chunk()?.is_some() {}
+    /// assert_eq!(progress.fraction(), None);
+    /// # Ok::<(), rustdb::Error>(())
+    /// ```
+    pub fn fraction(&self) -> Option<f64> {
+        self.0.fraction()
     }
 }
 
@@ -130,8 +158,8 @@ fn count_rows(session: &mut Session, prepared: &Arc<Prepared>, values: &[Value])
 
 impl Connection {
     pub(super) fn new(session: Session) -> Self {
-        let cancel = session.cancel();
-        Self { shared: Arc::new(Shared { session: Mutex::new(session), cancel }) }
+        let (cancel, meter) = (session.cancel(), session.meter());
+        Self { shared: Arc::new(Shared { session: Mutex::new(session), cancel, meter }) }
     }
 
     /// Runs one statement and returns its rows, as they are asked for.
@@ -307,6 +335,11 @@ impl Connection {
     /// Stops the running statement from another thread.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         InterruptHandle(Arc::clone(&self.shared.cancel))
+    }
+
+    /// Tells how far the running statement is, from another thread.
+    pub fn progress_handle(&self) -> ProgressHandle {
+        ProgressHandle(Arc::clone(&self.shared.meter))
     }
 
     /// The tables of the database as this connection sees them, by name.

@@ -36,7 +36,7 @@ use std::sync::atomic::Ordering;
 
 pub use crate::engine::CheckReport;
 pub use crate::session::{Column, Notice, Prepared, TransactionState};
-pub use connection::{Connection, InterruptHandle};
+pub use connection::{Connection, InterruptHandle, ProgressHandle};
 pub use parameters::Params;
 pub use rows::{ColumnIndex, Row, Rows};
 pub use statement::Statement;

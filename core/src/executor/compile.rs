@@ -15,6 +15,7 @@ use super::input::InputSource;
 use super::limit::Limit;
 use super::nested_loop_join::{LoopProbe, LoopState, LoopUnmatched};
 use super::pipeline::{Operator, Pipeline, Sink, Source, Step};
+use super::progress::Share;
 use super::project::{Project, Rearrange};
 use super::set_operation::{Repeat, side_counts};
 use super::sort::{Sort, SortSink, SortSource};
@@ -56,18 +57,19 @@ impl Tail {
     }
 }
 
-/// The steps that compute a plan and send its rows to `sink`.
+/// The steps that compute a plan and send its rows to `sink`, and the shares of its work that are worth watching.
 ///
 /// # Errors
 /// 42P01 for a common table expression that is not there.
-pub(super) fn compile(plan: &PhysicalPlan, sink: Arc<dyn Sink>) -> Result<Vec<Step>> {
-    let mut compiler = Compiler { steps: Vec::new(), ctes: HashMap::new() };
+pub(super) fn compile(plan: &PhysicalPlan, sink: Arc<dyn Sink>) -> Result<(Vec<Step>, Vec<Arc<Share>>)> {
+    let mut compiler = Compiler { steps: Vec::new(), shares: Vec::new(), ctes: HashMap::new() };
     compiler.node(plan, 0, Tail { delivers: true, ..Tail::into(0, sink) })?;
-    Ok(compiler.steps)
+    Ok((compiler.steps, compiler.shares))
 }
 
 struct Compiler {
     steps: Vec<Step>,
+    shares: Vec<Arc<Share>>,
     ctes: HashMap<CteId, Arc<ChunkBuffer>>,
 }
 
@@ -76,11 +78,35 @@ fn columns_of(types: &[DataType]) -> Vec<Expr> {
 }
 
 impl Compiler {
+    /// A pipeline whose source reads little, or nothing in most cases, or counts what it reads itself.
     fn pipeline(&mut self, node: usize, source: impl Source + 'static, rows: f64, tail: Tail) {
+        self.push(node, source, rows, None, tail);
+    }
+
+    /// A pipeline with a share of the work: the rows its source gives.
+    fn counted(&mut self, node: usize, source: impl Source + 'static, rows: f64, tail: Tail) {
+        let share = self.share(rows);
+        self.push(node, source, rows, share, tail);
+    }
+
+    fn share(&mut self, rows: f64) -> Option<Arc<Share>> {
+        let share = Share::of_rows(rows);
+        self.shares.extend(share.clone());
+        share
+    }
+
+    fn push(
+        &mut self,
+        node: usize,
+        source: impl Source + 'static,
+        rows: f64,
+        share: Option<Arc<Share>>,
+        tail: Tail,
+    ) {
         let Tail { mut operators, sink, sink_node, delivers } = tail;
         operators.reverse();
         let pipeline =
-            Arc::new(Pipeline { source: Arc::new(source), node, operators, sink, sink_node, rows });
+            Arc::new(Pipeline { source: Arc::new(source), node, operators, sink, sink_node, rows, share });
         self.steps.push(if delivers { Step::Deliver(pipeline) } else { Step::Run(pipeline) });
     }
 
@@ -109,12 +135,14 @@ impl Compiler {
             PhysicalNode::Input => self.pipeline(number, InputSource, rows, tail),
             PhysicalNode::Series(series) => {
                 let source = SeriesSource { series: series.clone(), ty: plan.columns[0].ty };
-                self.pipeline(number, source, rows, tail);
+                let share = self.share(source.known_rows().unwrap_or(rows));
+                self.push(number, source, rows, share, tail);
             }
             PhysicalNode::TableScan(scan) => {
-                self.pipeline(number, ScanSource::new(scan.clone()), scan.scanned, tail);
+                let share = self.share(scan.scanned);
+                self.pipeline(number, ScanSource::new(scan.clone(), share), scan.scanned, tail);
             }
-            PhysicalNode::IndexScan(scan) => self.pipeline(number, IndexSource(scan.clone()), rows, tail),
+            PhysicalNode::IndexScan(scan) => self.counted(number, IndexSource(scan.clone()), rows, tail),
             PhysicalNode::VirtualScan(scan) => self.pipeline(number, VirtualSource(scan.clone()), rows, tail),
             PhysicalNode::Filter { input, conditions } => {
                 self.node(input, below, tail.after(number, Filter(conditions.clone())))?;
@@ -124,7 +152,7 @@ impl Compiler {
             }
             PhysicalNode::Aggregate { input, keys, aggregates } => {
                 let aggregation = self.aggregate(input, number, keys, aggregates)?;
-                self.pipeline(number, AggregateSource(aggregation), rows, tail);
+                self.counted(number, AggregateSource(aggregation), rows, tail);
             }
             PhysicalNode::DistinctOn { input, keys } => {
                 self.node(input, below, tail.after(number, DistinctOn(keys.clone())))?;
@@ -132,7 +160,7 @@ impl Compiler {
             PhysicalNode::Sort { input, keys } => {
                 let sort = Sort::new(number, &input.types(), keys.clone());
                 self.end_in(input, below, number, SortSink(Arc::clone(&sort)))?;
-                self.pipeline(number, SortSource(sort), rows, tail);
+                self.counted(number, SortSource(sort), rows, tail);
             }
             PhysicalNode::TopK { input, keys, limit, offset } => {
                 let top = TopK::new(number, &input.types(), keys.clone(), limit.clone(), offset.clone());
@@ -169,7 +197,7 @@ impl Compiler {
                 let missing = || StatementError::UndefinedTable { name: alias.to_string() };
                 let buffer = Arc::clone(self.ctes.get(cte).ok_or_else(missing)?);
                 let tail = tail.after(number, Rearrange(columns.clone()));
-                self.pipeline(number, BufferSource::new(&buffer), rows, tail);
+                self.counted(number, BufferSource::new(&buffer), rows, tail);
             }
             PhysicalNode::Lock { .. }
             | PhysicalNode::Insert(_)
@@ -235,7 +263,7 @@ impl Compiler {
         }
         self.steps.push(Step::Complete(number, sink));
         let repeat = Repeat { intersect: operation.intersect, all: operation.all };
-        self.pipeline(number, AggregateSource(aggregation), rows, tail.after(number, repeat));
+        self.counted(number, AggregateSource(aggregation), rows, tail.after(number, repeat));
         Ok(())
     }
 

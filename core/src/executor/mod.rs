@@ -37,6 +37,7 @@ mod memory;
 mod nested_loop_join;
 mod pipeline;
 mod point;
+mod progress;
 mod project;
 mod resources;
 mod row_store;
@@ -69,6 +70,7 @@ use stream::{ResultQueue, ResultSink};
 
 pub use input::ChunkSource;
 pub use point::PointRead;
+pub use progress::{Meter, Share};
 pub use resources::{
     ExecutorOptions, Names, NodeStats, Resources, SharedInput, SharedTransaction, StatementContext,
     VirtualTables,
@@ -94,7 +96,7 @@ pub fn execute(
     statement: StatementContext,
 ) -> Result<RowStream> {
     stack::with_room(plan.size(), || {
-        if plan.writes() { write(resources, plan, statement) } else { start(resources, plan, statement) }
+        if plan.writes() { write(resources, plan, statement) } else { start(resources, plan, statement, 0.0) }
     })
 }
 
@@ -103,11 +105,13 @@ fn write(
     plan: &Arc<PhysicalPlan>,
     mut statement: StatementContext,
 ) -> Result<RowStream> {
+    let mut reached = 0.0;
     for _ in 0..=MAX_RESTARTS {
         let before = statement.transaction.as_ref().map(|transaction| transaction.lock().mark());
-        let mut stream = start(resources, plan, statement.clone())?;
+        let mut stream = start(resources, plan, statement.clone(), reached)?;
         stream.begin()?;
         let Some(row) = stream.take_conflict() else { return Ok(stream) };
+        reached = statement.meter.fraction().unwrap_or(0.0);
         drop(stream);
         if let (Some(transaction), Some(before)) = (&statement.transaction, before) {
             let mut transaction = transaction.lock();
@@ -125,6 +129,7 @@ fn start(
     resources: &Arc<Resources>,
     plan: &Arc<PhysicalPlan>,
     statement: StatementContext,
+    reached: f64,
 ) -> Result<RowStream> {
     let query = Arc::new(Query {
         resources: Arc::clone(resources),
@@ -135,6 +140,8 @@ fn start(
         affected: AtomicU64::new(0),
     });
     let queue = ResultQueue::new();
-    let steps = compile::compile(plan, Arc::new(ResultSink(Arc::clone(&queue))))?;
-    Ok(RowStream::new(plan, &query, steps, queue))
+    let (steps, mut shares) = compile::compile(plan, Arc::new(ResultSink(Arc::clone(&queue))))?;
+    shares.extend(query.statement.input_share.clone());
+    let metered = query.statement.meter.begin(shares, reached);
+    Ok(RowStream::new(plan, &query, steps, queue, metered))
 }

@@ -13,6 +13,7 @@
 //! 2. `complete` is called once, after every pipeline into the sink has ended without an error.
 //! 3. Between two chunks a thread holds no latch and no lock.
 
+use super::progress::Share;
 use super::resources::{NodeStats, Query};
 use super::scheduler::{Job, Turn};
 use crate::error::{Error, Result};
@@ -115,6 +116,8 @@ pub(super) struct Pipeline {
     pub(super) sink_node: usize,
     /// How many rows the source is expected to give.
     pub(super) rows: f64,
+    /// These rows as a part of the statement's work.
+    pub(super) share: Option<Arc<Share>>,
 }
 
 /// What is done next to compute a plan.
@@ -132,6 +135,7 @@ pub(super) struct Worker {
     query: Arc<Query>,
     reader: Box<dyn Reader>,
     stage: Box<dyn Stage>,
+    share: Option<Arc<Share>>,
     chunk: Chunk,
 }
 
@@ -153,17 +157,21 @@ impl Worker {
         } else {
             reader
         };
-        Ok(Self { query: Arc::clone(query), reader, stage, chunk: Chunk::default() })
+        let share = pipeline.share.clone();
+        Ok(Self { query: Arc::clone(query), reader, stage, share, chunk: Chunk::default() })
     }
 
     /// Moves one chunk; false when the pipeline has ended on this thread.
     pub(super) fn step(&mut self) -> Result<bool> {
         self.query.check()?;
-        if self.reader.next(&mut self.chunk)?
-            && (self.chunk.count() == 0 || self.stage.push(&mut self.chunk)? == Flow::More)
-        {
-            return Ok(true);
+        if self.reader.next(&mut self.chunk)? {
+            let rows = self.chunk.len as u64;
+            if self.chunk.count() == 0 || self.stage.push(&mut self.chunk)? == Flow::More {
+                self.share.iter().for_each(|share| share.advance(rows));
+                return Ok(true);
+            }
         }
+        self.share.iter().for_each(|share| share.finish());
         self.stage.finish()?;
         Ok(false)
     }
@@ -473,6 +481,7 @@ fn run_here(query: &Arc<Query>, pipeline: &Pipeline, gang: &Gang) -> Result<()> 
 pub(super) fn helpers(query: &Arc<Query>, pipeline: &Pipeline) -> Result<Option<usize>> {
     let useful = pipeline.source.prepare(query)?;
     if useful == 0 {
+        pipeline.share.iter().for_each(|share| share.finish());
         return Ok(None);
     }
     if pipeline.sink.is_serial() || pipeline.rows < query.resources.options.inline_rows {

@@ -3,6 +3,7 @@
 
 use super::input::ChunkSource;
 use super::memory::{Allowance, Arbiter};
+use super::progress::{Meter, Share};
 use super::runtime_filter::RuntimeFilter;
 use super::scheduler::Pool;
 use super::spill::SpillFile;
@@ -134,6 +135,10 @@ pub struct StatementContext {
     pub virtual_tables: Arc<dyn VirtualTables>,
     /// The rows that COPY reads.
     pub input: Option<SharedInput>,
+    /// What of the statement's work these rows are, if that is known. Whoever makes them advances it.
+    pub input_share: Option<Arc<Share>>,
+    /// Shows how far it is.
+    pub meter: Arc<Meter>,
     /// Operators measure their time, for EXPLAIN ANALYZE.
     pub measured: bool,
 }

@@ -5,6 +5,7 @@
 //! holds neither threads nor memory.
 
 use super::pipeline::{Flow, Gang, Pipeline, Sink, Stage, Step, Worker, complete, helpers, run};
+use super::progress::Metered;
 use super::resources::{NodeStats, Query};
 use crate::error::Result;
 use crate::plan::physical::PhysicalPlan;
@@ -73,6 +74,8 @@ pub struct RowStream {
     steps: VecDeque<Step>,
     queue: Arc<ResultQueue>,
     current: Option<Delivery>,
+    /// Shows how far it is, if it is long.
+    _metered: Option<Metered>,
 }
 
 impl RowStream {
@@ -81,9 +84,10 @@ impl RowStream {
         query: &Arc<Query>,
         steps: Vec<Step>,
         queue: Arc<ResultQueue>,
+        metered: Option<Metered>,
     ) -> Self {
         let (plan, query) = (Arc::clone(plan), Arc::clone(query));
-        Self { plan, query, steps: steps.into(), queue, current: None }
+        Self { plan, query, steps: steps.into(), queue, current: None, _metered: metered }
     }
 
     /// The plan it is the result of.

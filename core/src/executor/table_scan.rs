@@ -7,6 +7,7 @@
 use super::filter::RowFilter;
 use super::index_access::row_range;
 use super::pipeline::{Reader, Source};
+use super::progress::Share;
 use super::resources::Query;
 use super::runtime_filter::RuntimeFilter;
 use crate::error::Result;
@@ -33,6 +34,8 @@ const FETCH_COST: usize = 160;
 pub(super) struct ScanSource {
     scan: Arc<TableScan>,
     ranges: OnceLock<Arc<Ranges>>,
+    /// The rows that it reads, those it passes over too, as a part of the statement's work.
+    share: Option<Arc<Share>>,
 }
 
 struct Ranges {
@@ -42,8 +45,8 @@ struct Ranges {
 }
 
 impl ScanSource {
-    pub(super) fn new(scan: TableScan) -> Self {
-        Self { scan: Arc::new(scan), ranges: OnceLock::new() }
+    pub(super) fn new(scan: TableScan, share: Option<Arc<Share>>) -> Self {
+        Self { scan: Arc::new(scan), ranges: OnceLock::new(), share }
     }
 }
 
@@ -63,6 +66,9 @@ impl Source for ScanSource {
             list = cut.into_iter().map(part).filter(|range| !range.is_empty()).collect();
         }
         let useful = list.len();
+        if useful == 0 {
+            self.share.iter().for_each(|share| share.finish());
+        }
         self.ranges.get_or_init(|| Arc::new(Ranges { table, list, next: AtomicUsize::new(0) }));
         Ok(useful)
     }
@@ -77,6 +83,7 @@ impl Source for ScanSource {
             scan: Arc::clone(&self.scan),
             query: Arc::clone(query),
             ranges,
+            share: self.share.clone(),
             tally: Tally::default(),
             lazy: None,
             current: None,
@@ -272,6 +279,7 @@ struct ScanReader {
     ranges: Option<Arc<Ranges>>,
     scan: Arc<TableScan>,
     filters: Filters,
+    share: Option<Arc<Share>>,
     tally: Tally,
     /// Made when it is known how many rows pass: a small scan never asks.
     lazy: Option<Vec<Lazy>>,
@@ -285,7 +293,10 @@ impl ScanReader {
     /// Begins with the next range; false if there is none.
     fn begin(&mut self, ranges: &Ranges) -> Result<bool> {
         let next = ranges.next.fetch_add(1, Ordering::Relaxed);
-        let Some(&range) = ranges.list.get(next) else { return Ok(false) };
+        let Some(&range) = ranges.list.get(next) else {
+            self.share.iter().for_each(|share| share.finish());
+            return Ok(false);
+        };
         let whole = ChunkScan::new(&self.scan.columns, self.scan.row_ids, range);
         self.shapes = whole.shapes(&ranges.table);
         self.way = None;
@@ -317,6 +328,7 @@ impl ScanReader {
                 self.current = None;
                 break;
             }
+            self.share.iter().for_each(|share| share.advance(lazy.chunk.len as u64));
             if !lazy.filters.apply(&mut lazy.chunk, &mut self.tally)? {
                 continue;
             }
@@ -369,6 +381,7 @@ impl Reader for ScanReader {
                 self.current = None;
                 continue;
             }
+            self.share.iter().for_each(|share| share.advance(chunk.len as u64));
             if self.filters.apply(chunk, &mut self.tally)? {
                 return Ok(true);
             }

@@ -54,6 +54,20 @@ pub(super) struct SeriesSource {
     pub(super) ty: DataType,
 }
 
+impl SeriesSource {
+    /// How many rows it gives, if it is a series of whole numbers and the statement says between which.
+    pub(super) fn known_rows(&self) -> Option<f64> {
+        let number = |expr: &Expr| match expr {
+            Expr::Constant { value: Value::SmallInt(n), .. } => Some(f64::from(*n)),
+            Expr::Constant { value: Value::Integer(n), .. } => Some(f64::from(*n)),
+            Expr::Constant { value: Value::BigInt(n), .. } => Some(*n as f64),
+            _ => None,
+        };
+        let (start, stop) = (number(&self.series.start)?, number(&self.series.stop)?);
+        Some(((stop - start) / number(&self.series.step)? + 1.0).floor().max(0.0))
+    }
+}
+
 impl Source for SeriesSource {
     fn prepare(&self, _: &Arc<Query>) -> Result<usize> {
         Ok(1)

@@ -44,6 +44,11 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     statements(sql).map(|item| item.statement).collect()
 }
 
+/// The keywords of the language, in lower case and in alphabetical order.
+pub fn keywords() -> impl Iterator<Item = &'static str> {
+    lexer::keyword::all()
+}
+
 /// Parses an expression that the catalog keeps as text: a default, a check, a predicate.
 ///
 /// # Errors

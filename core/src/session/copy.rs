@@ -6,7 +6,7 @@ use crate::binder::{BoundStatement, CopyIn, CopyOut, bind};
 use crate::catalog::TableEntry;
 use crate::error::{Result, StatementError, StorageError};
 use crate::executor::copy::{ByteSink, ByteSource, CopyReader, CopyStyle, CopyWriter};
-use crate::executor::execute;
+use crate::executor::{Share, execute};
 use crate::parser::ast::{CopyTarget, Statement};
 use crate::stack;
 use crate::transaction::TableLockMode;
@@ -25,6 +25,8 @@ struct FileSource {
     path: String,
     at: u64,
     size: u64,
+    /// Its bytes as the statement's work.
+    share: Arc<Share>,
 }
 
 /// A file that is written from its beginning.
@@ -43,7 +45,7 @@ impl FileSource {
         let file =
             vfs.open(Path::new(path), OpenOptions::default()).map_err(|e| missing(path, e, "reading"))?;
         let size = file.size().map_err(|e| io_error("read", path, e))?;
-        Ok(Self { file, path: path.to_owned(), at: 0, size })
+        Ok(Self { file, path: path.to_owned(), at: 0, size, share: Share::new(size) })
     }
 }
 
@@ -63,6 +65,7 @@ impl ByteSource for FileSource {
             self.file.read_at(&mut buffer[..wanted], self.at).map_err(|e| io_error("read", &self.path, e))?;
         }
         self.at += wanted as u64;
+        self.share.advance(wanted as u64);
         Ok(wanted)
     }
 }
@@ -126,8 +129,13 @@ impl Session {
         self.check_writable("COPY FROM")?;
         let CopyIn { insert, table, columns, source, options } = copy;
         self.lock_table(table.oid, TableLockMode::RowExclusive)?;
+        let mut share = None;
         let source: Box<dyn ByteSource> = match source {
-            CopyTarget::File(path) => Box::new(FileSource::open(&*self.queries.files, &path)?),
+            CopyTarget::File(path) => {
+                let file = FileSource::open(&*self.queries.files, &path)?;
+                share = Some(Arc::clone(&file.share));
+                Box::new(file)
+            }
             CopyTarget::Client => {
                 let input = self.client_input.take();
                 input.ok_or_else(|| not_supported("COPY FROM STDIN without data of the client"))?
@@ -146,6 +154,7 @@ impl Session {
         self.begin_statement();
         let mut context = self.context(Vec::new(), true, false)?;
         context.input = Some(Arc::new(Mutex::new(reader)));
+        context.input_share = share;
         let mut stream = execute(&self.queries.resources, &plan, context)?;
         while stream.next()?.is_some() {}
         let rows = stream.affected_rows();

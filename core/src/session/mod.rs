@@ -33,7 +33,7 @@ use crate::config::{Setting, Settings};
 use crate::engine::{Queries, SharedEngine};
 use crate::error::{Error, Result, StatementError};
 use crate::executor::copy::ByteSource;
-use crate::executor::{Names, NodeStats, RowStream, StatementContext, execute};
+use crate::executor::{Meter, Names, NodeStats, RowStream, StatementContext, execute};
 use crate::ids::ObjectId;
 use crate::parser::ast::{Parameters, Statement, StatementKind, TransactionModes};
 use crate::plan::physical::PhysicalPlan;
@@ -104,6 +104,7 @@ pub struct Session {
     /// The session's part in transactions while none is open.
     party: Option<Participant>,
     cancel: Arc<Cancel>,
+    meter: Arc<Meter>,
     settings: Arc<Settings>,
     /// Settings changed by the open transaction: the value before, and whether the change ends with it.
     changed: Vec<transaction::ChangedSetting>,
@@ -151,6 +152,7 @@ impl Session {
             changes: CatalogChanges::default(),
             dropped_indexes: Vec::new(),
             cancel: Arc::clone(&party.cancel),
+            meter: Arc::default(),
             party: Some(party),
             environment: Arc::new(SessionEnvironment::new(&queries, Arc::clone(&settings))),
             settings,
@@ -168,6 +170,11 @@ impl Session {
     /// Stops the running statement, from any thread.
     pub fn cancel(&self) -> Arc<Cancel> {
         Arc::clone(&self.cancel)
+    }
+
+    /// How far the running statement is, for any thread.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
     }
 
     /// What the client was not told yet.
@@ -464,6 +471,8 @@ impl Session {
             environment: Arc::clone(&self.environment) as _,
             virtual_tables: Arc::clone(&self.environment) as _,
             input: None,
+            input_share: None,
+            meter: Arc::clone(&self.meter),
             measured,
         })
     }

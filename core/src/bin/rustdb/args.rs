@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::progress::When;
 use crate::render::Mode;
 use clap::Parser;
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ pub(crate) struct Args {
     /// Prints how long each statement took.
     #[arg(long)]
     pub(crate) timer: bool,
+    /// Whether a bar on standard error shows how far a long statement is; auto: if that is a terminal.
+    #[arg(long, value_enum, default_value_t = When::Auto)]
+    pub(crate) progress: When,
     /// Stops at the first error.
     #[arg(long)]
     pub(crate) bail: bool,

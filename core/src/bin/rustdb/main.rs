@@ -1,14 +1,20 @@
 //! The shell: SQL typed, piped or given as arguments, answered as tables.
 //!
 //! ```text
-//!   args.rs     the command line          session.rs   running statements, errors with a caret
-//!   render.rs   rows as text              meta.rs      commands that begin with a dot or a backslash
-//!   prompt.rs   lines typed at a terminal
+//!   args.rs     the command line             session.rs   running statements, errors with a caret
+//!   render.rs   rows as text                 meta.rs      commands that begin with a dot or a backslash
+//!   dump.rs     tables as SQL                quote.rs     values in SQL
+//!   prompt.rs   lines typed at a terminal    complete.rs  what Tab makes of words
+//!   progress.rs the bar under a long statement
 //! ```
 
 mod args;
+mod complete;
+mod dump;
 mod meta;
+mod progress;
 mod prompt;
+mod quote;
 mod render;
 mod session;
 

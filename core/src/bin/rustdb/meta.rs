@@ -1,9 +1,12 @@
 //! Commands of the shell itself: `.name`, and psql's `\name` for the same.
 
+use crate::dump::dump;
+use crate::quote::string;
 use crate::render::Mode;
 use crate::say;
 use crate::session::Shell;
 use clap::ValueEnum;
+use rustdb::expr::functions::quote_ident;
 use std::path::Path;
 
 const HELP: &str = "\
@@ -17,12 +20,19 @@ const HELP: &str = "\
 .timer on|off  \\timing   how long statements take
 .import FILE TABLE       rows of a CSV file with a header, into a table
 .export FILE TABLE       rows of a table, into a CSV file with a header
+.dump [TABLE]            SQL that makes a table again with its rows, or all tables
 .read FILE  \\i FILE      runs a file of SQL
 .quit  \\q                ends the shell";
 
+/// The names of all commands.
+pub(crate) fn commands() -> impl Iterator<Item = &'static str> {
+    HELP.split_whitespace().filter(|word| word.starts_with(['.', '\\']))
+}
+
 /// Runs a command; false if it failed.
 pub(crate) fn run(shell: &mut Shell, line: &str) -> bool {
-    let words: Vec<&str> = line.split_whitespace().collect();
+    let words = words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some((&name, arguments)) = words.split_first() else { return true };
     match (name, arguments) {
         (".help" | "\\?", _) => say(HELP),
@@ -46,13 +56,15 @@ pub(crate) fn run(shell: &mut Shell, line: &str) -> bool {
         },
         ("\\timing", _) => shell.timer = !shell.timer,
         (".read" | "\\i", [path]) => return shell.run_file(Path::new(path)),
+        (".dump", []) => return dump_to_output(shell, None),
+        (".dump", [table]) => return dump_to_output(shell, Some(table)),
         (".import", [file, table]) => {
-            let (file, table) = (file.replace('\'', "''"), identifier(table));
-            return shell.run_sql(&format!("COPY {table} FROM '{file}' (FORMAT csv, HEADER)"));
+            let (file, table) = (string(file), quote_ident(table));
+            return shell.run_sql(&format!("COPY {table} FROM {file} (FORMAT csv, HEADER)"));
         }
         (".export", [file, table]) => {
-            let (file, table) = (file.replace('\'', "''"), identifier(table));
-            return shell.run_sql(&format!("COPY {table} TO '{file}' (FORMAT csv, HEADER)"));
+            let (file, table) = (string(file), quote_ident(table));
+            return shell.run_sql(&format!("COPY {table} TO {file} (FORMAT csv, HEADER)"));
         }
         _ => return wrong(shell, &format!("{line}: no such command, or other arguments; .help lists them")),
     }
@@ -72,8 +84,45 @@ fn switch(state: &str) -> Option<bool> {
     }
 }
 
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+/// The words of a command, with quotes around those that have spaces; a quote inside them stands twice, as in SQL.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match quote {
+            Some(open) if c == open => {
+                if chars.next_if_eq(&open).is_some() {
+                    word.push(c);
+                } else {
+                    quote = None;
+                }
+            }
+            None if matches!(c, '"' | '\'') && !begun => (quote, begun) = (Some(c), true),
+            None if c.is_whitespace() => {
+                if std::mem::take(&mut begun) {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            Some(_) | None => {
+                begun = true;
+                word.push(c);
+            }
+        }
+    }
+    if begun {
+        words.push(word);
+    }
+    words
+}
+
+fn dump_to_output(shell: &mut Shell, table: Option<&str>) -> bool {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let dumped = dump(shell.connection(), table, &mut out);
+    drop(out);
+    match dumped {
+        Ok(()) => true,
+        Err(error) => wrong(shell, &format!(".dump: {error}")),
+    }
 }
 
 fn tables(shell: &mut Shell) -> bool {
@@ -120,5 +169,18 @@ fn schema(shell: &mut Shell, wanted: Option<&str>) -> bool {
     match wanted {
         Some(name) if !found => wrong(shell, &format!("there is no table {name}")),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn words_may_be_quoted() {
+        assert_eq!(words(" .read  a.sql "), [".read", "a.sql"]);
+        assert_eq!(words(".import 'my file' \"A \"\"b\"\"\""), [".import", "my file", "A \"b\""]);
+        assert_eq!(words(".nullvalue ''"), [".nullvalue", ""]);
+        assert_eq!(words(".read it's"), [".read", "it's"]);
     }
 }

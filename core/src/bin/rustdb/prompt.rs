@@ -1,10 +1,13 @@
-//! Lines typed at a terminal, with history. A statement may take several lines; ^C drops it, or stops the one that runs.
+//! Lines typed at a terminal, with history and completion. A statement may take several lines; ^C drops it, or stops the
+//! one that runs.
 
+use crate::complete::Completion;
 use crate::session::Shell;
 use crate::{complain, meta, say};
 use rustdb::TransactionState;
-use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
+use rustyline::history::DefaultHistory;
+use rustyline::{CompletionType, Config, Editor};
 use std::path::PathBuf;
 
 fn history_file() -> Option<PathBuf> {
@@ -13,7 +16,8 @@ fn history_file() -> Option<PathBuf> {
 
 /// Reads and runs until the end.
 pub(crate) fn run(shell: &mut Shell) {
-    let mut editor = match DefaultEditor::new() {
+    let config = Config::builder().completion_type(CompletionType::List).build();
+    let mut editor: Editor<Completion, DefaultHistory> = match Editor::with_config(config) {
         Ok(editor) => editor,
         Err(error) => return complain(&format!("rustdb: the terminal cannot be used: {error}")),
     };
@@ -22,6 +26,7 @@ pub(crate) fn run(shell: &mut Shell) {
     if let Err(error) = ctrlc::set_handler(move || interrupt.interrupt()) {
         complain(&format!("rustdb: ^C will end the shell: {error}"));
     }
+    editor.set_helper(Some(Completion::new(shell.connection().clone())));
     let history = history_file();
     if let Some(path) = &history {
         // The first time there is none.
@@ -36,6 +41,9 @@ pub(crate) fn run(shell: &mut Shell) {
             TransactionState::Failed => "!",
         };
         let prompt = if sql.is_empty() { format!("rustdb{mark}> ") } else { "   ...> ".to_owned() };
+        if let Some(completion) = editor.helper_mut() {
+            completion.before.clone_from(&sql);
+        }
         match editor.readline(&prompt) {
             Ok(line) => {
                 if sql.is_empty() && line.trim_start().starts_with(['.', '\\']) {

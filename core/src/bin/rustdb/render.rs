@@ -1,5 +1,6 @@
 //! Rows as text, in one of several forms.
 
+use crate::quote::{is_number, literal};
 use rustdb::types::DataType;
 use rustdb::{Column, Result, Rows};
 use std::io::Write;
@@ -231,19 +232,6 @@ fn print_table(rows: &mut Rows, columns: &[Column], style: &Style, out: &mut dyn
     Ok(())
 }
 
-fn is_number(ty: &DataType) -> bool {
-    matches!(
-        ty,
-        DataType::SmallInt
-            | DataType::Integer
-            | DataType::BigInt
-            | DataType::Real
-            | DataType::Double
-            | DataType::Numeric { .. }
-            | DataType::AnyNumeric
-    )
-}
-
 fn csv(text: &str) -> String {
     if text.is_empty() || text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
@@ -274,14 +262,5 @@ fn json_value(cell: Option<&str>, ty: &DataType) -> String {
         Some(text) if *ty == DataType::Boolean => if text == "t" { "true" } else { "false" }.to_owned(),
         Some(text) if is_number(ty) && text.parse::<f64>().is_ok_and(f64::is_finite) => text.to_owned(),
         Some(text) => json(text),
-    }
-}
-
-fn literal(cell: Option<&str>, ty: &DataType) -> String {
-    match cell {
-        None => "NULL".to_owned(),
-        Some(text) if *ty == DataType::Boolean => if text == "t" { "true" } else { "false" }.to_owned(),
-        Some(text) if is_number(ty) && text.parse::<f64>().is_ok_and(f64::is_finite) => text.to_owned(),
-        Some(text) => format!("'{}'", text.replace('\'', "''")),
     }
 }

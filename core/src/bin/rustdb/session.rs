@@ -1,6 +1,7 @@
 //! Running statements: one connection, its results and its errors.
 
 use crate::args::Args;
+use crate::progress::{DELAY, ProgressBar, Shown, When};
 use crate::render::{Style, print};
 use crate::{complain, meta};
 use rustdb::parser::statements;
@@ -12,6 +13,7 @@ use std::path::Path;
 pub(crate) struct Shell {
     database: Option<Database>,
     connection: Option<Connection>,
+    bar: Option<ProgressBar>,
     pub(crate) style: Style,
     pub(crate) timer: bool,
     pub(crate) echo: bool,
@@ -33,9 +35,17 @@ impl Shell {
         let terminal = std::io::stdout().is_terminal();
         let style =
             Style { mode: args.chosen_mode(terminal), header: !args.no_header, null: args.nullvalue.clone() };
+        let wanted = match args.progress {
+            When::Auto => std::io::stderr().is_terminal(),
+            When::On => true,
+            When::Off => false,
+        };
+        let bar = || ProgressBar::new(connection.progress_handle(), Box::new(std::io::stderr()), DELAY);
+        let bar = wanted.then(bar);
         Ok(Self {
             database: Some(database),
             connection: Some(connection),
+            bar,
             style,
             timer: args.timer,
             echo: args.echo,
@@ -90,14 +100,17 @@ impl Shell {
     pub(crate) fn run_text(&mut self, text: &str) -> bool {
         let mut succeeded = true;
         let mut sql = String::new();
-        for line in text.lines() {
-            if sql.trim().is_empty() && line.trim_start().starts_with(['.', '\\']) {
+        // A line keeps its end: within quotes that is part of a value.
+        for line in text.split_inclusive('\n') {
+            let first = sql.trim().is_empty();
+            if first && line.trim_start().starts_with(['.', '\\']) {
                 succeeded &= meta::run(self, line.trim());
                 sql.clear();
             } else {
                 sql.push_str(line);
-                sql.push('\n');
-                if !rustdb::parser::is_complete(&sql) {
+                // All of the text is gone through to see whether a statement has ended: not at every line of a long one.
+                let may_end = first || line.contains(';') || line.contains("*/");
+                if !may_end || !rustdb::parser::is_complete(&sql) {
                     continue;
                 }
                 succeeded &= self.run_sql(&sql);
@@ -140,8 +153,9 @@ impl Shell {
     fn run_statement(&mut self, text: &str) -> Result<()> {
         #[expect(clippy::disallowed_methods, reason = "the user's time, not the database's")]
         let begun = std::time::Instant::now();
+        let shown = self.bar.as_ref().map(ProgressBar::start);
         let mut rows = self.connection().query(text, ())?;
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut out = std::io::BufWriter::new(Answer { shown, out: std::io::stdout().lock() });
         if rows.columns().is_empty() {
             rows.next_chunk()?;
             if std::io::stdout().is_terminal() {
@@ -165,6 +179,25 @@ impl Shell {
             crate::say(&format!("Time: {:.3} ms", begun.elapsed().as_secs_f64() * 1e3));
         }
         Ok(())
+    }
+}
+
+/// Standard output, where what is written takes the bar's place.
+struct Answer<'a> {
+    shown: Option<Shown<'a>>,
+    out: std::io::StdoutLock<'static>,
+}
+
+impl Write for Answer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(shown) = self.shown.take() {
+            shown.hide();
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
     }
 }
 

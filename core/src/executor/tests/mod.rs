@@ -165,6 +165,8 @@ impl Db {
             environment: Arc::new(NoEnvironment),
             virtual_tables: Arc::clone(&self.tables) as Arc<dyn VirtualTables>,
             input: None,
+            input_share: None,
+            meter: Arc::default(),
             measured: true,
         }
     }

@@ -35,6 +35,11 @@ pub(crate) fn category(word: &str) -> Category {
     }
 }
 
+/// All keywords.
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.iter().map(|(word, _)| *word)
+}
+
 /// May it name a result column without AS (`BareColLabel`)?
 pub(crate) fn is_bare_label(word: &str) -> bool {
     AS_LABEL.binary_search(&word).is_err()

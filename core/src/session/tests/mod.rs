@@ -4,6 +4,7 @@ mod isolation;
 mod limits;
 mod plans;
 mod prepared;
+mod progress;
 mod results;
 mod settings;
 mod transactions;
