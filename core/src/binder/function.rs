@@ -30,7 +30,8 @@ impl Binder<'_> {
         if let Some(argument) = call.arguments.iter().find_map(|argument| argument.name.as_ref()) {
             return Err(not_supported("a named argument").at(argument.position));
         }
-        if call.arguments.len() > MAX_ARGUMENTS {
+        let expression = matches!(name, "coalesce" | "greatest" | "least");
+        if call.arguments.len() > MAX_ARGUMENTS && !expression {
             return Err(Error::from(BindingError::TooManyArguments { limit: MAX_ARGUMENTS }).at(position));
         }
         let system = match &call.name.schema {

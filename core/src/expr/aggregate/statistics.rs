@@ -114,6 +114,11 @@ impl Rough {
         Self { sum, distances: self.distances + step * step / (n * (n - 1.0)) }
     }
 
+    /// Whether it is beyond what a float holds, if what it was made of is not.
+    fn overflowed(self) -> bool {
+        self.sum.is_infinite() || self.distances.is_infinite()
+    }
+
     /// Of both, of which there were so many.
     fn merged(self, count: u64, other: Self, other_count: u64) -> Self {
         if count == 0 || other_count == 0 {
@@ -336,7 +341,7 @@ impl<T: Native + Into<f64> + for<'a> Argument<'a>> Accumulator for Float<T> {
             let (count, before) = read_rough(state);
             let value: f64 = T::get(&source, row).into();
             let after = before.with(value, count + 1);
-            if after.sum.is_infinite() && before.sum.is_finite() && value.is_finite() {
+            if after.overflowed() && before.sum.is_finite() && value.is_finite() {
                 return Err(DataError::FloatOverflow.into());
             }
             write_rough(state, count + 1, after);
@@ -349,7 +354,11 @@ impl<T: Native + Into<f64> + for<'a> Argument<'a>> Accumulator for Float<T> {
             let (other_count, other) = read_rough(&from.copy(source));
             let state = into.of::<24>(target);
             let (count, own) = read_rough(state);
-            write_rough(state, count + other_count, own.merged(count, other, other_count));
+            let merged = own.merged(count, other, other_count);
+            if merged.overflowed() && own.sum.is_finite() && other.sum.is_finite() {
+                return Err(DataError::FloatOverflow.into());
+            }
+            write_rough(state, count + other_count, merged);
         }
         Ok(())
     }

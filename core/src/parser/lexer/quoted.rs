@@ -57,7 +57,9 @@ impl<'a> Lexer<'a> {
         if let Some(escape) = wrong {
             return Err(self.bad_escape(escape));
         }
-        String::from_utf8(bytes).map_err(|_| Mistake {
+        // PostgreSQL's text has no NUL.
+        let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+        text.ok_or_else(|| Mistake {
             error: Error::from(StatementError::InvalidEncoding { encoding: "UTF8" }).at(position),
             open: false,
         })

@@ -108,7 +108,10 @@ fn lexical_errors_are_postgresqls() {
     check(SqlState::INVALID_ESCAPE_SEQUENCE, &[("select e'\\u12'", "invalid Unicode escape", 10)]);
     check(
         SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-        &[("select e'\\xff'", "invalid byte sequence for encoding \"UTF8\"", 8)],
+        &[
+            ("select e'\\xff'", "invalid byte sequence for encoding \"UTF8\"", 8),
+            ("select e'a\\0b'", "invalid byte sequence for encoding \"UTF8\"", 8),
+        ],
     );
 }
 
