@@ -82,21 +82,24 @@ fn implied(expr: &Expr, set: &ColumnSet) -> Option<Expr> {
     branches.iter().map(part).collect::<Option<Vec<Expr>>>().map(Expr::Or)
 }
 
-fn push(plan: LogicalPlan, mut conditions: Vec<Expr>) -> LogicalPlan {
+/// The plan with only the rows for which all conditions are true. A plan's own conditions stay before those from above,
+/// which may fail for rows that the plan does not have.
+fn push(plan: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
     match plan {
         LogicalPlan::Filter(node) => {
-            let mut here = Vec::new();
+            let (mut here, mut own) = (Vec::new(), Vec::new());
             for condition in node.conditions {
                 if is_volatile(&condition) {
                     here.push(condition)
                 } else {
-                    add_terms(condition, &mut conditions)
+                    add_terms(condition, &mut own)
                 }
             }
             if here.is_empty() {
-                return push(*node.input, conditions);
+                conditions.into_iter().for_each(|condition| add_terms(condition, &mut own));
+                return push(*node.input, own);
             }
-            filter(filter(push(*node.input, Vec::new()), here), conditions)
+            filter(filter(push(*node.input, own), here), conditions)
         }
         LogicalPlan::Project(mut node) => {
             let exprs: HashMap<usize, &Expr> = node.columns.iter().map(|c| (c.id.index(), &c.expr)).collect();
@@ -211,8 +214,8 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
     for condition in std::mem::take(&mut join.conditions) {
         add_terms(condition, &mut own);
     }
-    // What stays above, what goes into each side.
-    let (mut above, mut to_left, mut to_right) = (Vec::new(), Vec::new(), Vec::new());
+    // What stays above, and what goes into each side after the join's own conditions.
+    let (mut above, mut later_left, mut later_right) = (Vec::new(), Vec::new(), Vec::new());
     match &join.kind {
         JoinKind::Inner => {
             for condition in conditions {
@@ -220,11 +223,14 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
             }
         }
         JoinKind::Left | JoinKind::Semi | JoinKind::Anti | JoinKind::Single | JoinKind::Mark { .. } => {
-            (to_left, above) = split(conditions, |condition| reads_only(condition, &left));
+            (later_left, above) = split(conditions, |condition| reads_only(condition, &left));
         }
-        JoinKind::Right => (to_right, above) = split(conditions, |condition| reads_only(condition, &right)),
+        JoinKind::Right => {
+            (later_right, above) = split(conditions, |condition| reads_only(condition, &right));
+        }
         JoinKind::Full => above = conditions,
     }
+    let (mut to_left, mut to_right) = (Vec::new(), Vec::new());
     // A condition of one side may go there if rows of that side without a match do not come out.
     let drops_left = matches!(join.kind, JoinKind::Inner | JoinKind::Semi | JoinKind::Right);
     let drops_right = !matches!(join.kind, JoinKind::Right | JoinKind::Full);
@@ -247,6 +253,8 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
     if join.kind == JoinKind::Inner {
         derive_constants(&join.conditions, &left, &mut to_left, &mut to_right);
     }
+    to_left.append(&mut later_left);
+    to_right.append(&mut later_right);
     join.left = push(join.left, to_left);
     join.right = push(join.right, to_right);
     filter(LogicalPlan::Join(Box::new(join)), above)

@@ -227,7 +227,7 @@ impl Builder<'_> {
         let left = self.build(outer)?;
         let scanned = inner.columns();
         let both: Vec<ColumnId> = left.ids.iter().chain(&scanned).copied().collect();
-        let conditions: Vec<Expr> = conditions.iter().chain(filters).cloned().collect();
+        let conditions: Vec<Expr> = filters.iter().chain(conditions).cloned().collect();
         let (kind, ids) = match kind {
             JoinType::Semi | JoinType::Anti => (kind.clone(), left.ids.clone()),
             _ => (kind.clone(), both.clone()),

@@ -32,7 +32,8 @@ pub(super) fn pull(join: Join) -> Result<Join, Box<Join>> {
         test.iter_mut().for_each(|term| substitute(term, &attempt.computed));
     }
     conditions.iter_mut().for_each(|condition| substitute(condition, &attempt.computed));
-    conditions.extend(attempt.conditions);
+    // Those of the right side first: the others are asked of the rows that it has.
+    conditions.splice(..0, attempt.conditions);
     Ok(Join { kind, dependent: false, left, right, conditions })
 }
 
@@ -71,21 +72,21 @@ impl Pull {
         }
     }
 
-    /// Takes the conditions that read the left side out of filters and inner joins.
+    /// Takes the conditions that read the left side out of filters and inner joins, the lowest first.
     fn take(&mut self, plan: &mut LogicalPlan) {
         match plan {
             LogicalPlan::Filter(node) => {
-                self.split(&mut node.conditions);
                 self.take(&mut node.input);
+                self.split(&mut node.conditions);
                 if node.conditions.is_empty() {
                     *plan = std::mem::replace(&mut *node.input, LogicalPlan::one_row());
                 }
             }
             LogicalPlan::Join(node) if !node.dependent => match node.kind {
                 JoinKind::Inner => {
-                    self.split(&mut node.conditions);
                     self.take(&mut node.left);
                     self.take(&mut node.right);
+                    self.split(&mut node.conditions);
                 }
                 // It must not fail for rows that a condition would have removed.
                 JoinKind::Single if rows_of(&node.right) == Rows::Any => {}
