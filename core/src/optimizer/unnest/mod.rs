@@ -26,6 +26,7 @@
 //! 3. A single join that may fail is never asked for values that its query would not have asked for.
 
 mod domain;
+mod known;
 mod marks;
 mod pieces;
 mod pull;
@@ -36,7 +37,8 @@ use crate::expr::{CompareOp, Expr};
 use crate::plan::logical::{
     Aggregate, ColumnId, Columns, Computed, Filter, Join, JoinKind, LogicalPlan, Project, Series,
 };
-use push::{Correlation, Known};
+use known::Known;
+use push::Correlation;
 
 /// The plan without dependent joins.
 ///
@@ -141,7 +143,7 @@ fn eliminate_join(join: Join, columns: &mut Columns) -> Result<LogicalPlan> {
     if join.kind == JoinKind::Inner {
         return eliminate_inner(join, columns);
     }
-    let mut correlation = Correlation::new(&join, columns);
+    let mut correlation = Correlation::new(&join, columns)?;
     let Join { kind, left, right, mut conditions, .. } = join;
     let (right, repr) = correlation.push(right, &Known::default())?;
     conditions.extend(correlation.on_domain(&repr));
@@ -191,7 +193,7 @@ fn eliminate_inner(join: Join, columns: &mut Columns) -> Result<LogicalPlan> {
         }
         right => {
             let join = Join { kind, dependent: true, left, right, conditions };
-            let mut correlation = Correlation::new(&join, columns);
+            let mut correlation = Correlation::new(&join, columns)?;
             let Join { kind, left, right, .. } = join;
             let (right, repr) = correlation.push(right, &Known::default())?;
             let conditions = correlation.on_domain(&repr);
@@ -214,7 +216,7 @@ fn join_groups(left: LogicalPlan, aggregate: Aggregate, columns: &mut Columns) -
         right: LogicalPlan::Aggregate(aggregate),
         conditions: Vec::new(),
     };
-    let mut correlation = Correlation::new(&join, columns);
+    let mut correlation = Correlation::new(&join, columns)?;
     let Join { kind, left, right, .. } = join;
     let LogicalPlan::Aggregate(aggregate) = right else { unreachable!("an aggregate was put there") };
     let (right, repr, empty) = correlation.group(aggregate)?;

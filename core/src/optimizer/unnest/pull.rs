@@ -1,13 +1,17 @@
 //! Dependent joins whose right side reads the left one in conditions above inner joins only: the conditions become the
 //! join's.
 
-use super::{Rows, integer, rows_of};
-use crate::expr::{Expr, Volatility};
+use super::{Rows, integer, pieces, rows_of};
+use crate::expr::Expr;
 use crate::plan::logical::{ColumnId, Computed, Join, JoinKind, LogicalPlan};
 use std::collections::{BTreeSet, HashMap};
 
-/// The join that does not depend any more, or the join as it was.
+/// The join that does not depend any more, or the join as it was. What is volatile on the right side stays where it is:
+/// it is computed for the rows of one left row, not for those of all.
 pub(super) fn pull(join: Join) -> Result<Join, Box<Join>> {
+    if pieces::is_volatile(&join.right) {
+        return Err(Box::new(join));
+    }
     let test: &[Expr] = match &join.kind {
         JoinKind::Mark { test, .. } => test,
         _ => &[],
@@ -56,7 +60,7 @@ impl Pull {
                 LogicalPlan::Sort(node) => &mut node.input,
                 LogicalPlan::Distinct(node) if node.on.is_none() || !self.reads_right => &mut node.input,
                 LogicalPlan::Limit(node) if !self.reads_right && keeps_a_row(node) => &mut node.input,
-                LogicalPlan::Project(node) if !node.columns.iter().any(is_volatile) => {
+                LogicalPlan::Project(node) => {
                     let passes = |column: &Computed| matches!(column.expr, Expr::Column { index, .. } if index == column.id.index());
                     let computed =
                         std::mem::take(&mut node.columns).into_iter().filter(|column| !passes(column));
@@ -125,10 +129,6 @@ impl Pull {
         self.conditions.extend(pulled);
         *conditions = kept;
     }
-}
-
-fn is_volatile(column: &Computed) -> bool {
-    column.expr.volatility() == Volatility::Volatile
 }
 
 /// Whether a limit leaves a row if there is one.
