@@ -4,13 +4,15 @@
 //! On the way an OR of ANDs gives up what all its terms share, an outer join whose NULLs a condition above it refuses
 //! becomes an inner one, and an OR over both sides of a join leaves each side the part that follows for it alone.
 
+use crate::expr::fold::is_safe_cast;
 use crate::expr::{CompareOp, Expr, IsTest, Volatility};
 use crate::plan::logical::{
     Aggregate, ColumnId, Computed, Distinct, Filter, Join, JoinKind, LogicalPlan, SetOperation,
 };
 use std::collections::{HashMap, HashSet};
 
-/// Moves all conditions of a plan without dependent joins.
+/// Moves all conditions of a plan. Of a dependent join, only its left side gets any: what reads its left side from the
+/// right one stays where it was.
 pub(super) fn push_down(plan: LogicalPlan) -> LogicalPlan {
     push(plan, Vec::new())
 }
@@ -27,6 +29,17 @@ fn reads_only(expr: &Expr, set: &ColumnSet) -> bool {
 
 fn is_volatile(expr: &Expr) -> bool {
     expr.volatility() == Volatility::Volatile
+}
+
+/// Whether computing an expression may fail for some row.
+fn may_fail(expr: &Expr) -> bool {
+    expr.any(&mut |node| match node {
+        Expr::Call { .. } => !node.columns().is_empty(),
+        Expr::Cast { operand, to, .. } => {
+            !node.columns().is_empty() && !is_safe_cast(&operand.data_type(), to)
+        }
+        _ => false,
+    })
 }
 
 /// `plan` with only the rows for which all conditions are true.
@@ -88,8 +101,9 @@ fn push(plan: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
     match plan {
         LogicalPlan::Filter(node) => {
             let (mut here, mut own) = (Vec::new(), Vec::new());
+            let below = made_by(&node.input);
             for condition in node.conditions {
-                if is_volatile(&condition) {
+                if is_volatile(&condition) || !reads_only(&condition, &below) {
                     here.push(condition)
                 } else {
                     add_terms(condition, &mut own)
@@ -210,6 +224,15 @@ fn push_set_operation(mut node: SetOperation, conditions: &[Expr]) -> LogicalPla
 fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
     let (left, right) = (made_by(&join.left), made_by(&join.right));
     join.kind = strengthen(join.kind, &conditions, &left, &right);
+    if join.dependent {
+        // What will become of its conditions may drop rows for which others fail.
+        let keeps = matches!(join.kind, JoinKind::Single | JoinKind::Left);
+        let (to_left, above) =
+            split(conditions, |condition| reads_only(condition, &left) && (keeps || !may_fail(condition)));
+        join.left = push(join.left, to_left);
+        join.right = push(join.right, Vec::new());
+        return filter(LogicalPlan::Join(Box::new(join)), above);
+    }
     let mut own = Vec::new();
     for condition in std::mem::take(&mut join.conditions) {
         add_terms(condition, &mut own);
@@ -251,7 +274,7 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
         }
     }
     if join.kind == JoinKind::Inner {
-        derive_constants(&join.conditions, &left, &mut to_left, &mut to_right);
+        derive_constants(&join.conditions, (&left, &mut to_left), (&right, &mut to_right));
     }
     to_left.append(&mut later_left);
     to_right.append(&mut later_right);
@@ -261,7 +284,11 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
 }
 
 /// From `a = b` and `a = 5` follows `b = 5`.
-fn derive_constants(joins: &[Expr], left_columns: &ColumnSet, left: &mut Vec<Expr>, right: &mut Vec<Expr>) {
+fn derive_constants(
+    joins: &[Expr],
+    (left_columns, left): (&ColumnSet, &mut Vec<Expr>),
+    (right_columns, right): (&ColumnSet, &mut Vec<Expr>),
+) {
     let equal = |expr: &Expr| match expr {
         Expr::Compare { operator: CompareOp::Equal, left, right } => {
             Some(((**left).clone(), (**right).clone()))
@@ -286,7 +313,11 @@ fn derive_constants(joins: &[Expr], left_columns: &ColumnSet, left: &mut Vec<Exp
                 left: Box::new(other.clone()),
                 right: Box::new(value.clone()),
             };
-            let side = if reads_only(&derived, left_columns) { &mut *left } else { &mut *right };
+            let side = match () {
+                () if reads_only(&derived, left_columns) => &mut *left,
+                () if reads_only(&derived, right_columns) => &mut *right,
+                () => continue,
+            };
             if !side.contains(&derived) {
                 side.push(derived);
             }
