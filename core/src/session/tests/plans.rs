@@ -208,3 +208,24 @@ fn subqueries_are_asked_for_the_rows_that_are_left() {
         assert_eq!(ask(&a, &sql), answer, "{sql}");
     }
 }
+
+#[test]
+fn rows_are_looked_up_by_what_is_never_null() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    for (sql, answer) in [
+        ("SELECT count(*) FROM pairs WHERE (id, a) NOT IN (SELECT id + 150, a + 50 FROM pairs)", "10051"),
+        (
+            "SELECT count(*) FROM pairs WHERE (id, a) IN (SELECT id + 150, a + 50 FROM pairs) OR a = 3",
+            "10149",
+        ),
+        (
+            "SELECT count(*) FROM pairs x WHERE (id, a) NOT IN (SELECT id + 150, a + 50 FROM pairs y WHERE y.b + 150 = x.b)",
+            "10051",
+        ),
+    ] {
+        let plan = ask(&a, &format!("EXPLAIN {sql}"));
+        assert!(plan.contains("Hash Mark Join") && !plan.contains("Nested Loop"), "{sql}: {plan}");
+        assert_eq!(ask(&a, sql), answer, "{sql}");
+    }
+}
