@@ -1,5 +1,6 @@
-//! Columns that nobody reads are dropped where they are made.
+//! Columns that nobody reads are dropped where they are made, and subqueries with them whose value nobody reads.
 
+use super::cte::has_effects;
 use crate::plan::logical::{ColumnId, CteId, Join, JoinKind, LogicalPlan};
 use std::collections::{HashMap, HashSet};
 
@@ -34,13 +35,17 @@ impl Pruner {
     fn is_unread(&self, join: &Join) -> bool {
         match &join.kind {
             JoinKind::Mark { column, .. } => !self.needed.contains(column),
+            // One that was unnested reads its right side itself.
+            JoinKind::Single => {
+                let read = join.right.columns().iter().any(|column| self.needed.contains(column));
+                join.conditions.is_empty() && !read && !has_effects(&join.right)
+            }
             JoinKind::Inner
             | JoinKind::Left
             | JoinKind::Right
             | JoinKind::Full
             | JoinKind::Semi
-            | JoinKind::Anti
-            | JoinKind::Single => false,
+            | JoinKind::Anti => false,
         }
     }
 
