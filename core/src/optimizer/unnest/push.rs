@@ -139,18 +139,15 @@ impl<'c> Correlation<'c> {
         read
     }
 
-    /// Columns and those that are never without them: images, and everything beside the number of a row.
-    fn together(&self, wanted: &BTreeSet<ColumnId>) -> BTreeSet<ColumnId> {
-        let mut all = wanted.clone();
-        if self.domain.row().is_some() && !wanted.is_empty() {
-            all.extend(&self.outer);
-        }
-        let images: Vec<ColumnId> = all.iter().filter_map(|&id| self.domain.image(id)).collect();
-        all.extend(images);
-        all
+    /// All outer columns and what tells them apart.
+    fn all_outer(&self) -> BTreeSet<ColumnId> {
+        let images = self.outer.iter().filter_map(|&id| self.domain.image(id));
+        self.outer.iter().copied().chain(images).collect()
     }
 
-    /// The plan with representatives for all that is wanted: an equal column, or the domain joined to it.
+    /// The plan with representatives for all that is wanted: an equal column, or the domain joined to it. The domain comes
+    /// with all its columns, joined by those that have representatives already: what does not occur together is not asked
+    /// for together.
     fn cover(
         &mut self,
         plan: LogicalPlan,
@@ -159,27 +156,34 @@ impl<'c> Correlation<'c> {
         wanted: &BTreeSet<ColumnId>,
     ) -> LogicalPlan {
         let available = plan.columns();
-        let mut missing = Vec::new();
-        for outer in self.together(wanted) {
-            if repr.contains_key(&outer) {
-                continue;
-            }
-            match known.find(outer, &available) {
-                Some(id) => {
-                    repr.insert(outer, Representative { id, strict: true });
+        let mut find = |wanted: &BTreeSet<ColumnId>| -> Vec<ColumnId> {
+            let mut missing = Vec::new();
+            for &outer in wanted.iter() {
+                match known.find(outer, &available) {
+                    _ if repr.contains_key(&outer) => {}
+                    Some(id) => {
+                        repr.insert(outer, Representative { id, strict: true });
+                    }
+                    None => missing.push(outer),
                 }
-                None => missing.push(outer),
             }
-        }
-        if missing.is_empty() {
+            missing
+        };
+        if find(wanted).is_empty() {
             return plan;
         }
-        let (domain, names) = self.domain.scan(&missing, self.columns);
-        repr.extend(names.into_iter().map(|(outer, id)| (outer, Representative { id, strict: false })));
+        let all = self.all_outer();
+        let missing = find(&all);
+        let all: Vec<ColumnId> = all.into_iter().collect();
+        let (domain, names) = self.domain.scan(&all, self.columns);
+        let represent = |(outer, id)| (outer, Representative { id, strict: false });
+        let by: Repr = names.into_iter().map(represent).collect();
+        let conditions = self.match_up(&by, repr);
+        repr.extend(by.into_iter().filter(|(outer, _)| missing.contains(outer)));
         if plan == LogicalPlan::one_row() {
             return domain;
         }
-        inner(domain, plan, Vec::new())
+        inner(domain, plan, conditions)
     }
 
     fn push_filter(&mut self, filter: Filter, known: &Known) -> Result<(LogicalPlan, Repr)> {
@@ -373,8 +377,9 @@ impl<'c> Correlation<'c> {
         if let JoinKind::Mark { test, .. } = &kind {
             wanted.extend(self.read_in(test));
         }
-        let left = self.cover(left, &mut repr, known, &wanted);
         let (right, other) = self.push(right, &of_right)?;
+        wanted.extend(other.keys());
+        let left = self.cover(left, &mut repr, known, &wanted);
         conditions.iter_mut().for_each(|condition| substitute(condition, &repr));
         if let JoinKind::Mark { test, .. } = &mut kind {
             test.iter_mut().for_each(|term| substitute(term, &repr));
@@ -389,6 +394,10 @@ impl<'c> Correlation<'c> {
         let mut wanted = self.read_by(&left);
         wanted.extend(self.read_by(&right));
         wanted.extend(self.read_in(&conditions));
+        if !wanted.is_empty() {
+            // Either side may be the one that has the row.
+            wanted = self.all_outer();
+        }
         let (left, mut repr) = self.push(left, &Known::default())?;
         let (right, mut other) = self.push(right, &Known::default())?;
         let left = self.cover(left, &mut repr, &Known::default(), &wanted);
@@ -473,7 +482,7 @@ impl<'c> Correlation<'c> {
         for (plan, mut of, mut repr, below) in pushed {
             let plan = self.cover(plan, &mut repr, &below, &wanted);
             let plan = self.without_nulls(plan, &mut repr);
-            of.extend(repr.values().map(|by| by.id));
+            of.extend(wanted.iter().filter_map(|outer| repr.get(outer)).map(|by| by.id));
             inputs.push(SetInput { plan, columns: of });
         }
         let mut repr = Repr::new();
@@ -508,7 +517,7 @@ impl<'c> Correlation<'c> {
 
     /// Rows that read outer columns are computed from the domain.
     fn push_values(&mut self, values: Values, known: &Known) -> (LogicalPlan, Repr) {
-        let wanted = self.together(&self.read_in(values.rows.iter().flatten()));
+        let wanted = self.all_outer();
         let several = values.rows.len() > 1;
         let mut inputs = Vec::with_capacity(values.rows.len());
         for row in values.rows {

@@ -229,3 +229,14 @@ fn rows_are_looked_up_by_what_is_never_null() {
         assert_eq!(ask(&a, sql), answer, "{sql}");
     }
 }
+
+#[test]
+fn subqueries_meet_the_rows_that_ask_them() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    // One column of the outer row is equal to one of the inner row, another is read beside it.
+    let sql = "SELECT sum(z) FROM (SELECT (SELECT y.b / (x.a - y.a + 1) FROM pairs y WHERE y.id = x.id) AS z FROM pairs x) q";
+    let plan = ask(&a, &format!("EXPLAIN {sql}"));
+    assert!(!plan.contains("Nested Loop"), "{plan}");
+    assert_eq!(ask(&a, sql), "200010000");
+}
