@@ -30,7 +30,7 @@ fn readings(plan: &LogicalPlan, cte: CteId) -> usize {
 }
 
 /// Whether it matters how often the plan runs: it changes or locks rows, or calls something volatile.
-fn has_effects(plan: &LogicalPlan) -> bool {
+pub(super) fn has_effects(plan: &LogicalPlan) -> bool {
     let writes = matches!(
         plan,
         LogicalPlan::Insert(_) | LogicalPlan::Update(_) | LogicalPlan::Delete(_) | LogicalPlan::Lock(_)

@@ -2,9 +2,14 @@
 //! choice of operators.
 //!
 //! ```text
-//!   BoundQuery --> inline_ctes -> unnest -> fold -> push_down -> prune --> join_order --> physical --> PhysicalPlan
-//!                  logical rewrites, each right by itself                  estimates (cardinality)
+//!   BoundQuery --> inline_ctes -> simplify -> unnest -> simplify --> join_order --> physical --> PhysicalPlan
+//!                  logical rewrites, each right by itself             estimates (cardinality)
+//!
+//!   simplify  =  fold -> push_down -> prune
 //! ```
+//! Plans are simplified before unnesting, so that subqueries are asked for no more rows than the query has, and after it,
+//! when their conditions have become conditions of joins.
+//!
 //! 1. A rewrite keeps the rows of a plan and the ids of its columns; it may only drop columns that nobody reads.
 //! 2. Estimates decide between plans that give the same rows; no answer depends on one.
 //! 3. Conditions that call something volatile are evaluated where the statement has them.
@@ -39,15 +44,17 @@ pub trait TableSizes {
 /// 0A000 for forms of queries that no operator does.
 pub fn optimize(query: BoundQuery, sizes: &dyn TableSizes) -> Result<PhysicalPlan> {
     let BoundQuery { plan, mut columns, output, .. } = query;
-    let plan = cte::inline(plan, &mut columns);
-    let mut plan = unnest::unnest(plan, &mut columns)?;
-    fold_all(&mut plan);
-    let plan = push_down::push_down(plan);
     let wanted: Vec<ColumnId> = output.iter().map(|column| column.id).collect();
-    let plan = prune::prune(plan, &wanted);
+    let plan = simplify(cte::inline(plan, &mut columns), &wanted);
+    let plan = simplify(unnest::unnest(plan, &mut columns)?, &wanted);
     let estimator = cardinality::Estimator::new(sizes, &plan);
     let plan = join_order::reorder(plan, &estimator);
     physical::build(&plan, &output, &columns, &estimator)
+}
+
+fn simplify(mut plan: LogicalPlan, wanted: &[ColumnId]) -> LogicalPlan {
+    fold_all(&mut plan);
+    prune::prune(push_down::push_down(plan), wanted)
 }
 
 fn fold_all(plan: &mut LogicalPlan) {

@@ -1,6 +1,7 @@
-//! Columns that nobody reads are dropped where they are made.
+//! Columns that nobody reads are dropped where they are made, and subqueries with them whose value nobody reads.
 
-use crate::plan::logical::{ColumnId, CteId, JoinKind, LogicalPlan};
+use super::cte::has_effects;
+use crate::plan::logical::{ColumnId, CteId, Join, JoinKind, LogicalPlan};
 use std::collections::{HashMap, HashSet};
 
 /// Drops what neither `wanted` nor the plan itself reads.
@@ -30,8 +31,33 @@ impl Pruner {
         self.needed.extend(ids.into_iter().map(ColumnId::of_index));
     }
 
+    /// Whether a join with a subquery is of no use: what it would tell is not read.
+    fn is_unread(&self, join: &Join) -> bool {
+        match &join.kind {
+            JoinKind::Mark { column, .. } => !self.needed.contains(column),
+            // One that was unnested reads its right side itself.
+            JoinKind::Single => {
+                let read = join.right.columns().iter().any(|column| self.needed.contains(column));
+                join.conditions.is_empty() && !read && !has_effects(&join.right)
+            }
+            JoinKind::Inner
+            | JoinKind::Left
+            | JoinKind::Right
+            | JoinKind::Full
+            | JoinKind::Semi
+            | JoinKind::Anti => false,
+        }
+    }
+
     fn visit(&mut self, plan: &LogicalPlan) {
         match plan {
+            LogicalPlan::Join(join) if self.is_unread(join) => return self.visit(&join.left),
+            LogicalPlan::Join(join) if join.dependent => {
+                plan.for_each_expr(&mut |expr| self.read(expr.columns()));
+                // It reads columns of the left side.
+                self.visit(&join.right);
+                return self.visit(&join.left);
+            }
             LogicalPlan::Project(node) => {
                 for column in &node.columns {
                     if self.needed.contains(&column.id) {
@@ -144,10 +170,7 @@ impl Pruner {
                 }
             }
             LogicalPlan::Join(node) => {
-                // A mark that is not read asks nothing.
-                if let JoinKind::Mark { column, .. } = &node.kind
-                    && !needed(column)
-                {
+                if self.is_unread(node) {
                     let left = std::mem::replace(&mut node.left, LogicalPlan::one_row());
                     *plan = left;
                     return self.drop_unread(plan);

@@ -4,13 +4,15 @@
 //! On the way an OR of ANDs gives up what all its terms share, an outer join whose NULLs a condition above it refuses
 //! becomes an inner one, and an OR over both sides of a join leaves each side the part that follows for it alone.
 
+use crate::expr::fold::is_safe_cast;
 use crate::expr::{CompareOp, Expr, IsTest, Volatility};
 use crate::plan::logical::{
     Aggregate, ColumnId, Computed, Distinct, Filter, Join, JoinKind, LogicalPlan, SetOperation,
 };
 use std::collections::{HashMap, HashSet};
 
-/// Moves all conditions of a plan without dependent joins.
+/// Moves all conditions of a plan. Of a dependent join, only its left side gets any: what reads its left side from the
+/// right one stays where it was.
 pub(super) fn push_down(plan: LogicalPlan) -> LogicalPlan {
     push(plan, Vec::new())
 }
@@ -27,6 +29,17 @@ fn reads_only(expr: &Expr, set: &ColumnSet) -> bool {
 
 fn is_volatile(expr: &Expr) -> bool {
     expr.volatility() == Volatility::Volatile
+}
+
+/// Whether computing an expression may fail for some row.
+fn may_fail(expr: &Expr) -> bool {
+    expr.any(&mut |node| match node {
+        Expr::Call { .. } => !node.columns().is_empty(),
+        Expr::Cast { operand, to, .. } => {
+            !node.columns().is_empty() && !is_safe_cast(&operand.data_type(), to)
+        }
+        _ => false,
+    })
 }
 
 /// `plan` with only the rows for which all conditions are true.
@@ -82,21 +95,25 @@ fn implied(expr: &Expr, set: &ColumnSet) -> Option<Expr> {
     branches.iter().map(part).collect::<Option<Vec<Expr>>>().map(Expr::Or)
 }
 
-fn push(plan: LogicalPlan, mut conditions: Vec<Expr>) -> LogicalPlan {
+/// The plan with only the rows for which all conditions are true. A plan's own conditions stay before those from above,
+/// which may fail for rows that the plan does not have.
+fn push(plan: LogicalPlan, conditions: Vec<Expr>) -> LogicalPlan {
     match plan {
         LogicalPlan::Filter(node) => {
-            let mut here = Vec::new();
+            let (mut here, mut own) = (Vec::new(), Vec::new());
+            let below = made_by(&node.input);
             for condition in node.conditions {
-                if is_volatile(&condition) {
+                if is_volatile(&condition) || !reads_only(&condition, &below) {
                     here.push(condition)
                 } else {
-                    add_terms(condition, &mut conditions)
+                    add_terms(condition, &mut own)
                 }
             }
             if here.is_empty() {
-                return push(*node.input, conditions);
+                conditions.into_iter().for_each(|condition| add_terms(condition, &mut own));
+                return push(*node.input, own);
             }
-            filter(filter(push(*node.input, Vec::new()), here), conditions)
+            filter(filter(push(*node.input, own), here), conditions)
         }
         LogicalPlan::Project(mut node) => {
             let exprs: HashMap<usize, &Expr> = node.columns.iter().map(|c| (c.id.index(), &c.expr)).collect();
@@ -207,12 +224,21 @@ fn push_set_operation(mut node: SetOperation, conditions: &[Expr]) -> LogicalPla
 fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
     let (left, right) = (made_by(&join.left), made_by(&join.right));
     join.kind = strengthen(join.kind, &conditions, &left, &right);
+    if join.dependent {
+        // What will become of its conditions may drop rows for which others fail.
+        let keeps = matches!(join.kind, JoinKind::Single | JoinKind::Left);
+        let (to_left, above) =
+            split(conditions, |condition| reads_only(condition, &left) && (keeps || !may_fail(condition)));
+        join.left = push(join.left, to_left);
+        join.right = push(join.right, Vec::new());
+        return filter(LogicalPlan::Join(Box::new(join)), above);
+    }
     let mut own = Vec::new();
     for condition in std::mem::take(&mut join.conditions) {
         add_terms(condition, &mut own);
     }
-    // What stays above, what goes into each side.
-    let (mut above, mut to_left, mut to_right) = (Vec::new(), Vec::new(), Vec::new());
+    // What stays above, and what goes into each side after the join's own conditions.
+    let (mut above, mut later_left, mut later_right) = (Vec::new(), Vec::new(), Vec::new());
     match &join.kind {
         JoinKind::Inner => {
             for condition in conditions {
@@ -220,11 +246,14 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
             }
         }
         JoinKind::Left | JoinKind::Semi | JoinKind::Anti | JoinKind::Single | JoinKind::Mark { .. } => {
-            (to_left, above) = split(conditions, |condition| reads_only(condition, &left));
+            (later_left, above) = split(conditions, |condition| reads_only(condition, &left));
         }
-        JoinKind::Right => (to_right, above) = split(conditions, |condition| reads_only(condition, &right)),
+        JoinKind::Right => {
+            (later_right, above) = split(conditions, |condition| reads_only(condition, &right));
+        }
         JoinKind::Full => above = conditions,
     }
+    let (mut to_left, mut to_right) = (Vec::new(), Vec::new());
     // A condition of one side may go there if rows of that side without a match do not come out.
     let drops_left = matches!(join.kind, JoinKind::Inner | JoinKind::Semi | JoinKind::Right);
     let drops_right = !matches!(join.kind, JoinKind::Right | JoinKind::Full);
@@ -245,15 +274,21 @@ fn push_join(mut join: Join, conditions: Vec<Expr>) -> LogicalPlan {
         }
     }
     if join.kind == JoinKind::Inner {
-        derive_constants(&join.conditions, &left, &mut to_left, &mut to_right);
+        derive_constants(&join.conditions, (&left, &mut to_left), (&right, &mut to_right));
     }
+    to_left.append(&mut later_left);
+    to_right.append(&mut later_right);
     join.left = push(join.left, to_left);
     join.right = push(join.right, to_right);
     filter(LogicalPlan::Join(Box::new(join)), above)
 }
 
 /// From `a = b` and `a = 5` follows `b = 5`.
-fn derive_constants(joins: &[Expr], left_columns: &ColumnSet, left: &mut Vec<Expr>, right: &mut Vec<Expr>) {
+fn derive_constants(
+    joins: &[Expr],
+    (left_columns, left): (&ColumnSet, &mut Vec<Expr>),
+    (right_columns, right): (&ColumnSet, &mut Vec<Expr>),
+) {
     let equal = |expr: &Expr| match expr {
         Expr::Compare { operator: CompareOp::Equal, left, right } => {
             Some(((**left).clone(), (**right).clone()))
@@ -278,7 +313,11 @@ fn derive_constants(joins: &[Expr], left_columns: &ColumnSet, left: &mut Vec<Exp
                 left: Box::new(other.clone()),
                 right: Box::new(value.clone()),
             };
-            let side = if reads_only(&derived, left_columns) { &mut *left } else { &mut *right };
+            let side = match () {
+                () if reads_only(&derived, left_columns) => &mut *left,
+                () if reads_only(&derived, right_columns) => &mut *right,
+                () => continue,
+            };
             if !side.contains(&derived) {
                 side.push(derived);
             }

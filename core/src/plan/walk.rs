@@ -1,9 +1,24 @@
 //! Walking plans: inputs, output columns, and the columns a plan reads from around it.
 
-use super::logical::{ColumnId, Computed, JoinKind, LogicalPlan};
+use super::logical::{ColumnId, Computed, Join, JoinKind, LogicalPlan};
 use crate::expr::Expr;
 use crate::expr::aggregate::AggregateCall;
 use std::collections::{BTreeSet, HashMap};
+
+impl Join {
+    /// The columns of its rows, in order.
+    pub fn columns(&self) -> Vec<ColumnId> {
+        let mut columns = self.left.columns();
+        match &self.kind {
+            JoinKind::Semi | JoinKind::Anti => {}
+            JoinKind::Mark { column, .. } => columns.push(*column),
+            JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full | JoinKind::Single => {
+                columns.extend(self.right.columns());
+            }
+        }
+        columns
+    }
+}
 
 impl LogicalPlan {
     /// A plan with one row and no columns.
@@ -34,19 +49,7 @@ impl LogicalPlan {
             Self::Distinct(distinct) => distinct.input.columns(),
             Self::Sort(sort) => sort.input.columns(),
             Self::Limit(limit) => limit.input.columns(),
-            Self::Join(join) => {
-                let mut columns = join.left.columns();
-                match &join.kind {
-                    JoinKind::Semi | JoinKind::Anti => {}
-                    JoinKind::Mark { column, .. } => columns.push(*column),
-                    JoinKind::Inner
-                    | JoinKind::Left
-                    | JoinKind::Right
-                    | JoinKind::Full
-                    | JoinKind::Single => columns.extend(join.right.columns()),
-                }
-                columns
-            }
+            Self::Join(join) => join.columns(),
             Self::SetOperation(operation) => operation.columns.clone(),
             Self::With(with) => with.body.columns(),
             Self::CteScan(scan) => scan.columns.iter().map(|&(_, id)| id).collect(),

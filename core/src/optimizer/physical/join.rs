@@ -78,7 +78,8 @@ impl Builder<'_> {
     }
 
     /// The join's kind for operators, with the tests of a mark over column ids, and the mark's column. The test of
-    /// `IN` becomes the keys when nothing else is asked.
+    /// `IN` becomes the keys when nothing else is asked. Otherwise tests that are never NULL become keys: pairs for
+    /// which they are false say as little as no pair.
     fn kind(
         &self,
         kind: &JoinKind,
@@ -106,7 +107,14 @@ impl Builder<'_> {
                     *equalities = keys;
                     return (JoinType::Mark(Mark::NullAware), Some(*column));
                 }
-                return (JoinType::Mark(Mark::Test(test.clone())), Some(*column));
+                let mut rest = Vec::new();
+                for test in test {
+                    match equality(test, left, right) {
+                        Some(key) if !test.nullable() => equalities.push(key),
+                        _ => rest.push(test.clone()),
+                    }
+                }
+                return (JoinType::Mark(Mark::Test(rest)), Some(*column));
             }
         };
         (kind, None)
@@ -227,7 +235,7 @@ impl Builder<'_> {
         let left = self.build(outer)?;
         let scanned = inner.columns();
         let both: Vec<ColumnId> = left.ids.iter().chain(&scanned).copied().collect();
-        let conditions: Vec<Expr> = conditions.iter().chain(filters).cloned().collect();
+        let conditions: Vec<Expr> = filters.iter().chain(conditions).cloned().collect();
         let (kind, ids) = match kind {
             JoinType::Semi | JoinType::Anti => (kind.clone(), left.ids.clone()),
             _ => (kind.clone(), both.clone()),

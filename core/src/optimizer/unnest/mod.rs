@@ -18,7 +18,7 @@
 //! rows, becomes the outer join of its groups.
 //!
 //! Before that, conditions that are the truth value of a subquery and nothing else turn its mark join into a semi or
-//! anti join (marks.rs).
+//! anti join (marks.rs), and subqueries in branches that not all rows take are kept from the others (guard.rs).
 //!
 //! 1. Outer dependent joins go first; when one is done, what is right of it reads nothing of what is left of it.
 //! 2. Where `c` takes the place of `o` because of `c = o`, the answers are joined by `=`: there is none for NULL. Where
@@ -26,6 +26,8 @@
 //! 3. A single join that may fail is never asked for values that its query would not have asked for.
 
 mod domain;
+mod guard;
+mod known;
 mod marks;
 mod pieces;
 mod pull;
@@ -36,7 +38,8 @@ use crate::expr::{CompareOp, Expr};
 use crate::plan::logical::{
     Aggregate, ColumnId, Columns, Computed, Filter, Join, JoinKind, LogicalPlan, Project, Series,
 };
-use push::{Correlation, Known};
+use known::Known;
+use push::Correlation;
 
 /// The plan without dependent joins.
 ///
@@ -44,6 +47,7 @@ use push::{Correlation, Known};
 /// 0A000 for the few forms that cannot be unnested: a LIMIT whose count is computed from the row it is asked for.
 pub fn unnest(mut plan: LogicalPlan, columns: &mut Columns) -> Result<LogicalPlan> {
     marks::simplify(&mut plan);
+    guard::guard(&mut plan);
     eliminate(plan, columns)
 }
 
@@ -141,7 +145,7 @@ fn eliminate_join(join: Join, columns: &mut Columns) -> Result<LogicalPlan> {
     if join.kind == JoinKind::Inner {
         return eliminate_inner(join, columns);
     }
-    let mut correlation = Correlation::new(&join, columns);
+    let mut correlation = Correlation::new(&join, columns)?;
     let Join { kind, left, right, mut conditions, .. } = join;
     let (right, repr) = correlation.push(right, &Known::default())?;
     conditions.extend(correlation.on_domain(&repr));
@@ -191,7 +195,7 @@ fn eliminate_inner(join: Join, columns: &mut Columns) -> Result<LogicalPlan> {
         }
         right => {
             let join = Join { kind, dependent: true, left, right, conditions };
-            let mut correlation = Correlation::new(&join, columns);
+            let mut correlation = Correlation::new(&join, columns)?;
             let Join { kind, left, right, .. } = join;
             let (right, repr) = correlation.push(right, &Known::default())?;
             let conditions = correlation.on_domain(&repr);
@@ -214,7 +218,7 @@ fn join_groups(left: LogicalPlan, aggregate: Aggregate, columns: &mut Columns) -
         right: LogicalPlan::Aggregate(aggregate),
         conditions: Vec::new(),
     };
-    let mut correlation = Correlation::new(&join, columns);
+    let mut correlation = Correlation::new(&join, columns)?;
     let Join { kind, left, right, .. } = join;
     let LogicalPlan::Aggregate(aggregate) = right else { unreachable!("an aggregate was put there") };
     let (right, repr, empty) = correlation.group(aggregate)?;

@@ -1,6 +1,6 @@
 //! Small plans and expressions that pushing is made of.
 
-use crate::expr::{CompareOp, Expr};
+use crate::expr::{CompareOp, Expr, Volatility};
 use crate::plan::logical::{ColumnId, Computed, Filter, Join, JoinKind, LogicalPlan};
 use crate::types::{DataType, Value};
 use std::collections::BTreeMap;
@@ -62,14 +62,39 @@ pub(super) fn is_settled(condition: &Expr, repr: &Repr) -> bool {
     }
 }
 
-/// Whether equal values of two types are the same in every respect, so that one may stand for the other. Floats have
-/// two zeros, decimals of free scale trailing zeros, intervals different ways to last as long.
+/// Whether equal values of a type are the same in every respect. Floats have two zeros, decimals of free scale trailing
+/// zeros, intervals different ways to last as long.
+pub(super) fn has_one_form(ty: &DataType) -> bool {
+    !matches!(ty, DataType::Real | DataType::Double | DataType::AnyNumeric | DataType::Interval)
+}
+
+/// Whether equal values of two types are the same in every respect, so that one may stand for the other.
 pub(super) fn interchangeable(a: &DataType, b: &DataType) -> bool {
     match (a, b) {
-        (DataType::Real | DataType::Double | DataType::AnyNumeric | DataType::Interval, _) => false,
+        _ if !has_one_form(a) => false,
         (DataType::Text | DataType::VarChar(_), DataType::Text | DataType::VarChar(_)) => true,
         _ => a == b,
     }
+}
+
+/// Whether a plan has other rows each time it is asked. A subquery or a common table that reads nothing around it is
+/// computed once for all.
+pub(super) fn is_volatile(plan: &LogicalPlan) -> bool {
+    let mut volatile = false;
+    plan.for_each_expr(&mut |expr| volatile |= expr.volatility() == Volatility::Volatile);
+    let below = |plan: &LogicalPlan| match plan {
+        LogicalPlan::Join(join) if !join.right.is_correlated() => match join.kind {
+            JoinKind::Single | JoinKind::Mark { .. } | JoinKind::Semi | JoinKind::Anti => {
+                is_volatile(&join.left)
+            }
+            JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full => {
+                is_volatile(&join.left) || is_volatile(&join.right)
+            }
+        },
+        LogicalPlan::With(with) if !with.definition.is_correlated() => is_volatile(&with.body),
+        other => other.inputs().into_iter().any(is_volatile),
+    };
+    volatile || below(plan)
 }
 
 /// The count of no rows.

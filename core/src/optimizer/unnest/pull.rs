@@ -1,13 +1,17 @@
 //! Dependent joins whose right side reads the left one in conditions above inner joins only: the conditions become the
 //! join's.
 
-use super::{Rows, integer, rows_of};
-use crate::expr::{Expr, Volatility};
+use super::{Rows, integer, pieces, rows_of};
+use crate::expr::Expr;
 use crate::plan::logical::{ColumnId, Computed, Join, JoinKind, LogicalPlan};
 use std::collections::{BTreeSet, HashMap};
 
-/// The join that does not depend any more, or the join as it was.
+/// The join that does not depend any more, or the join as it was. What is volatile on the right side stays where it is:
+/// it is computed for the rows of one left row, not for those of all.
 pub(super) fn pull(join: Join) -> Result<Join, Box<Join>> {
+    if pieces::is_volatile(&join.right) {
+        return Err(Box::new(join));
+    }
     let test: &[Expr] = match &join.kind {
         JoinKind::Mark { test, .. } => test,
         _ => &[],
@@ -32,7 +36,8 @@ pub(super) fn pull(join: Join) -> Result<Join, Box<Join>> {
         test.iter_mut().for_each(|term| substitute(term, &attempt.computed));
     }
     conditions.iter_mut().for_each(|condition| substitute(condition, &attempt.computed));
-    conditions.extend(attempt.conditions);
+    // Those of the right side first: the others are asked of the rows that it has.
+    conditions.splice(..0, attempt.conditions);
     Ok(Join { kind, dependent: false, left, right, conditions })
 }
 
@@ -55,7 +60,7 @@ impl Pull {
                 LogicalPlan::Sort(node) => &mut node.input,
                 LogicalPlan::Distinct(node) if node.on.is_none() || !self.reads_right => &mut node.input,
                 LogicalPlan::Limit(node) if !self.reads_right && keeps_a_row(node) => &mut node.input,
-                LogicalPlan::Project(node) if !node.columns.iter().any(is_volatile) => {
+                LogicalPlan::Project(node) => {
                     let passes = |column: &Computed| matches!(column.expr, Expr::Column { index, .. } if index == column.id.index());
                     let computed =
                         std::mem::take(&mut node.columns).into_iter().filter(|column| !passes(column));
@@ -71,21 +76,21 @@ impl Pull {
         }
     }
 
-    /// Takes the conditions that read the left side out of filters and inner joins.
+    /// Takes the conditions that read the left side out of filters and inner joins, the lowest first.
     fn take(&mut self, plan: &mut LogicalPlan) {
         match plan {
             LogicalPlan::Filter(node) => {
-                self.split(&mut node.conditions);
                 self.take(&mut node.input);
+                self.split(&mut node.conditions);
                 if node.conditions.is_empty() {
                     *plan = std::mem::replace(&mut *node.input, LogicalPlan::one_row());
                 }
             }
             LogicalPlan::Join(node) if !node.dependent => match node.kind {
                 JoinKind::Inner => {
-                    self.split(&mut node.conditions);
                     self.take(&mut node.left);
                     self.take(&mut node.right);
+                    self.split(&mut node.conditions);
                 }
                 // It must not fail for rows that a condition would have removed.
                 JoinKind::Single if rows_of(&node.right) == Rows::Any => {}
@@ -124,10 +129,6 @@ impl Pull {
         self.conditions.extend(pulled);
         *conditions = kept;
     }
-}
-
-fn is_volatile(column: &Computed) -> bool {
-    column.expr.volatility() == Volatility::Volatile
 }
 
 /// Whether a limit leaves a row if there is one.

@@ -5,54 +5,44 @@
 //! for outer values `v`. Representatives are keys wherever rows are grouped, and equal wherever plans are joined.
 
 use super::domain::Domain;
+use super::known::Known;
 use super::pieces::{
-    Repr, Representative, filtered, inner, interchangeable, is_settled, passed, replace, substitute, zero,
+    Repr, Representative, filtered, inner, is_settled, is_volatile, passed, replace, substitute, zero,
 };
 use super::{equal, has_single, pass};
 use crate::error::{Result, StatementError};
-use crate::expr::{CompareOp, Expr, IsTest, Volatility};
+use crate::expr::{Expr, IsTest, Volatility};
 use crate::plan::logical::{
     Aggregate, ColumnId, Columns, Computed, CteId, CteScan, Distinct, Filter, Join, JoinKind, Limit,
     LogicalPlan, Project, Series, SetInput, SetOperation, SetOperator, Sort, Values, With,
 };
 use crate::plan::{for_each_argument, for_each_argument_mut};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// Columns that are equal to an outer column in every row that counts.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Known(BTreeMap<ColumnId, Vec<ColumnId>>);
+use std::collections::{BTreeSet, HashMap};
 
 /// One dependent join on its way down.
 pub(super) struct Correlation<'c> {
     /// All columns.
     pub(super) columns: &'c mut Columns,
-    outer: BTreeSet<ColumnId>,
+    /// What the right side reads of the left one; with what is volatile, also the number of the row.
+    pub(super) outer: BTreeSet<ColumnId>,
     domain: Domain,
-    /// Equal columns may take the place of outer ones: nothing fails for values nobody asks for.
-    substitutes: bool,
+    /// Equal columns may take the place of outer ones: nothing fails, or is computed anew, for values nobody asks for.
+    pub(super) substitutes: bool,
     /// Common tables whose definition read outer columns, and the representatives it has now.
     tables: HashMap<CteId, Repr>,
 }
 
-impl Known {
-    fn find(&self, outer: ColumnId, columns: &[ColumnId]) -> Option<ColumnId> {
-        self.0.get(&outer)?.iter().copied().find(|id| columns.contains(id))
-    }
-
-    /// What is known of the columns that `below` gives for those above.
-    fn through(&self, below: impl Fn(ColumnId) -> Option<ColumnId>) -> Self {
-        let map = |ids: &Vec<ColumnId>| ids.iter().filter_map(|id| below(*id)).collect();
-        Self(self.0.iter().map(|(outer, ids)| (*outer, map(ids))).collect())
-    }
-}
-
 impl<'c> Correlation<'c> {
     /// For a dependent join.
-    pub(super) fn new(join: &Join, columns: &'c mut Columns) -> Self {
+    pub(super) fn new(join: &Join, columns: &'c mut Columns) -> Result<Self> {
         let available: BTreeSet<ColumnId> = join.left.columns().into_iter().collect();
-        let outer = join.right.outer_columns().intersection(&available).copied().collect();
-        let substitutes = !has_single(&join.right);
-        Self { columns, outer, domain: Domain::of(&join.left), substitutes, tables: HashMap::new() }
+        let mut outer: BTreeSet<ColumnId> =
+            join.right.outer_columns().intersection(&available).copied().collect();
+        let volatile = is_volatile(&join.right);
+        let domain = Domain::of(join, &outer, volatile, columns)?;
+        outer.extend(domain.row());
+        let substitutes = !volatile && !has_single(&join.right);
+        Ok(Self { columns, outer, domain, substitutes, tables: HashMap::new() })
     }
 
     /// The conditions that join the left side with the answers.
@@ -62,12 +52,12 @@ impl<'c> Correlation<'c> {
 
     /// The left side of the new join.
     pub(super) fn left(&mut self, left: LogicalPlan) -> LogicalPlan {
-        self.domain.left(left)
+        self.domain.left(left, self.columns)
     }
 
     /// The finished plan.
     pub(super) fn finish(self, plan: LogicalPlan) -> LogicalPlan {
-        self.domain.finish(plan)
+        self.domain.finish(plan, self.columns)
     }
 
     /// The plan for all outer values, and the representatives of those it reads.
@@ -118,6 +108,9 @@ impl<'c> Correlation<'c> {
         if !self.tables.is_empty() {
             self.read_through_tables(plan, &mut read);
         }
+        if self.domain.row().is_some() && is_volatile(plan) {
+            read.extend(self.domain.row());
+        }
         read
     }
 
@@ -132,12 +125,29 @@ impl<'c> Correlation<'c> {
         }
     }
 
-    fn read_in<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> BTreeSet<ColumnId> {
-        let read = exprs.into_iter().flat_map(Expr::columns).map(ColumnId::of_index);
-        read.filter(|id| self.outer.contains(id)).collect()
+    /// The outer columns that expressions read. What is volatile has another value for each row of the left side, so it
+    /// reads their number.
+    pub(super) fn read_in<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> BTreeSet<ColumnId> {
+        let mut read = BTreeSet::new();
+        for expr in exprs {
+            read.extend(expr.columns().into_iter().map(ColumnId::of_index));
+            if expr.volatility() == Volatility::Volatile {
+                read.extend(self.domain.row());
+            }
+        }
+        read.retain(|id| self.outer.contains(id));
+        read
     }
 
-    /// The plan with representatives for all that is wanted: an equal column, or the domain joined to it.
+    /// All outer columns and what tells them apart.
+    fn all_outer(&self) -> BTreeSet<ColumnId> {
+        let images = self.outer.iter().filter_map(|&id| self.domain.image(id));
+        self.outer.iter().copied().chain(images).collect()
+    }
+
+    /// The plan with representatives for all that is wanted: an equal column, or the domain joined to it. The domain comes
+    /// with all its columns, joined by those that have representatives already: what does not occur together is not asked
+    /// for together.
     fn cover(
         &mut self,
         plan: LogicalPlan,
@@ -146,27 +156,34 @@ impl<'c> Correlation<'c> {
         wanted: &BTreeSet<ColumnId>,
     ) -> LogicalPlan {
         let available = plan.columns();
-        let mut missing = Vec::new();
-        for &outer in wanted {
-            if repr.contains_key(&outer) {
-                continue;
-            }
-            match known.find(outer, &available) {
-                Some(id) => {
-                    repr.insert(outer, Representative { id, strict: true });
+        let mut find = |wanted: &BTreeSet<ColumnId>| -> Vec<ColumnId> {
+            let mut missing = Vec::new();
+            for &outer in wanted.iter() {
+                match known.find(outer, &available) {
+                    _ if repr.contains_key(&outer) => {}
+                    Some(id) => {
+                        repr.insert(outer, Representative { id, strict: true });
+                    }
+                    None => missing.push(outer),
                 }
-                None => missing.push(outer),
             }
-        }
-        if missing.is_empty() {
+            missing
+        };
+        if find(wanted).is_empty() {
             return plan;
         }
-        let (domain, names) = self.domain.scan(&missing, self.columns);
-        repr.extend(names.into_iter().map(|(outer, id)| (outer, Representative { id, strict: false })));
+        let all = self.all_outer();
+        let missing = find(&all);
+        let all: Vec<ColumnId> = all.into_iter().collect();
+        let (domain, names) = self.domain.scan(&all, self.columns);
+        let represent = |(outer, id)| (outer, Representative { id, strict: false });
+        let by: Repr = names.into_iter().map(represent).collect();
+        let conditions = self.match_up(&by, repr);
+        repr.extend(by.into_iter().filter(|(outer, _)| missing.contains(outer)));
         if plan == LogicalPlan::one_row() {
             return domain;
         }
-        inner(domain, plan, Vec::new())
+        inner(domain, plan, conditions)
     }
 
     fn push_filter(&mut self, filter: Filter, known: &Known) -> Result<(LogicalPlan, Repr)> {
@@ -180,58 +197,6 @@ impl<'c> Correlation<'c> {
         conditions.iter_mut().for_each(|condition| substitute(condition, &repr));
         conditions.retain(|condition| !is_settled(condition, &repr));
         Ok((filtered(input, conditions), repr))
-    }
-
-    /// Takes note of `outer = column`.
-    fn learn(&self, conditions: &[Expr], known: &mut Known) {
-        if !self.substitutes {
-            return;
-        }
-        for (outer, value) in conditions.iter().filter_map(|condition| self.equality(condition)) {
-            if let Expr::Column { index, .. } = value {
-                known.0.entry(outer).or_default().push(ColumnId::of_index(*index));
-            }
-        }
-    }
-
-    /// `outer = value`, where the value reads no outer column and one may stand for the other.
-    fn equality<'e>(&self, condition: &'e Expr) -> Option<(ColumnId, &'e Expr)> {
-        let Expr::Compare { operator: CompareOp::Equal, left, right } = condition else { return None };
-        [(left, right), (right, left)].into_iter().find_map(|(outer, value)| {
-            let Expr::Column { index, ty, .. } = outer.as_ref() else { return None };
-            let id = ColumnId::of_index(*index);
-            let stands =
-                interchangeable(ty, &value.data_type()) && value.volatility() != Volatility::Volatile;
-            let is_inner = self.read_in([value.as_ref()]).is_empty() && !value.columns().is_empty();
-            (self.outer.contains(&id) && is_inner && stands).then_some((id, value.as_ref()))
-        })
-    }
-
-    /// Computes the value of `outer = value` where no column can stand for the outer one.
-    fn compute_equal(
-        &mut self,
-        input: LogicalPlan,
-        conditions: &[Expr],
-        repr: &Repr,
-        known: &mut Known,
-    ) -> LogicalPlan {
-        let available = input.columns();
-        let mut computed: Vec<Computed> = Vec::new();
-        let equalities: Vec<_> = conditions.iter().filter_map(|condition| self.equality(condition)).collect();
-        for (outer, value) in equalities {
-            let has_one = repr.contains_key(&outer) || known.find(outer, &available).is_some();
-            if self.substitutes && !has_one && !matches!(value, Expr::Column { .. }) {
-                let id = self.columns.add_computed("key", value);
-                known.0.entry(outer).or_default().push(id);
-                computed.push(Computed { id, expr: value.clone() });
-            }
-        }
-        if computed.is_empty() {
-            return input;
-        }
-        let mut columns = pass(&available, self.columns);
-        columns.extend(computed);
-        LogicalPlan::Project(Project { input: Box::new(input), columns })
     }
 
     fn push_project(&mut self, project: Project, known: &Known) -> Result<(LogicalPlan, Repr)> {
@@ -412,8 +377,9 @@ impl<'c> Correlation<'c> {
         if let JoinKind::Mark { test, .. } = &kind {
             wanted.extend(self.read_in(test));
         }
-        let left = self.cover(left, &mut repr, known, &wanted);
         let (right, other) = self.push(right, &of_right)?;
+        wanted.extend(other.keys());
+        let left = self.cover(left, &mut repr, known, &wanted);
         conditions.iter_mut().for_each(|condition| substitute(condition, &repr));
         if let JoinKind::Mark { test, .. } = &mut kind {
             test.iter_mut().for_each(|term| substitute(term, &repr));
@@ -428,6 +394,10 @@ impl<'c> Correlation<'c> {
         let mut wanted = self.read_by(&left);
         wanted.extend(self.read_by(&right));
         wanted.extend(self.read_in(&conditions));
+        if !wanted.is_empty() {
+            // Either side may be the one that has the row.
+            wanted = self.all_outer();
+        }
         let (left, mut repr) = self.push(left, &Known::default())?;
         let (right, mut other) = self.push(right, &Known::default())?;
         let left = self.cover(left, &mut repr, &Known::default(), &wanted);
@@ -512,7 +482,7 @@ impl<'c> Correlation<'c> {
         for (plan, mut of, mut repr, below) in pushed {
             let plan = self.cover(plan, &mut repr, &below, &wanted);
             let plan = self.without_nulls(plan, &mut repr);
-            of.extend(repr.values().map(|by| by.id));
+            of.extend(wanted.iter().filter_map(|outer| repr.get(outer)).map(|by| by.id));
             inputs.push(SetInput { plan, columns: of });
         }
         let mut repr = Repr::new();
@@ -547,7 +517,7 @@ impl<'c> Correlation<'c> {
 
     /// Rows that read outer columns are computed from the domain.
     fn push_values(&mut self, values: Values, known: &Known) -> (LogicalPlan, Repr) {
-        let wanted = self.read_in(values.rows.iter().flatten());
+        let wanted = self.all_outer();
         let several = values.rows.len() > 1;
         let mut inputs = Vec::with_capacity(values.rows.len());
         for row in values.rows {

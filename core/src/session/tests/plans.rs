@@ -180,3 +180,63 @@ fn joins_of_more_tables_than_are_ordered_together() {
         assert_eq!(ask(&a, &sql), "2", "{tables} tables");
     }
 }
+
+/// Rows with a key, a hundred values of `a` and as many of `b` as rows.
+const PAIRS: [(&str, &str); 3] = [
+    ("CREATE TABLE pairs (id int PRIMARY KEY, a int, b int)", "CREATE TABLE"),
+    ("INSERT INTO pairs SELECT g, g % 100, g FROM generate_series(1, 20000) AS g(g)", "INSERT 20000"),
+    ("ANALYZE pairs", "ANALYZE"),
+];
+
+#[test]
+fn subqueries_are_asked_for_the_rows_that_are_left() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    let counts = "(SELECT count(*) FROM pairs y WHERE y.a < x.b)";
+    for (sql, answer) in [
+        (format!("SELECT * FROM (SELECT x.id, {counts} FROM pairs x) q WHERE id = 1"), "1|200"),
+        (format!("SELECT x.id, l.n FROM pairs x, LATERAL {counts} l(n) WHERE x.id = 2"), "2|400"),
+        (
+            format!(
+                "SELECT id FROM pairs x WHERE {counts} > 500 AND id = 3 AND EXISTS (SELECT FROM pairs y WHERE y.b = x.a)"
+            ),
+            "3",
+        ),
+    ] {
+        let plan = ask(&a, &format!("EXPLAIN {sql}"));
+        assert!(plan.contains("Seq Scan on pairs x  (rows=1)"), "{sql}: {plan}");
+        assert_eq!(ask(&a, &sql), answer, "{sql}");
+    }
+}
+
+#[test]
+fn rows_are_looked_up_by_what_is_never_null() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    for (sql, answer) in [
+        ("SELECT count(*) FROM pairs WHERE (id, a) NOT IN (SELECT id + 150, a + 50 FROM pairs)", "10051"),
+        (
+            "SELECT count(*) FROM pairs WHERE (id, a) IN (SELECT id + 150, a + 50 FROM pairs) OR a = 3",
+            "10149",
+        ),
+        (
+            "SELECT count(*) FROM pairs x WHERE (id, a) NOT IN (SELECT id + 150, a + 50 FROM pairs y WHERE y.b + 150 = x.b)",
+            "10051",
+        ),
+    ] {
+        let plan = ask(&a, &format!("EXPLAIN {sql}"));
+        assert!(plan.contains("Hash Mark Join") && !plan.contains("Nested Loop"), "{sql}: {plan}");
+        assert_eq!(ask(&a, sql), answer, "{sql}");
+    }
+}
+
+#[test]
+fn subqueries_meet_the_rows_that_ask_them() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    // One column of the outer row is equal to one of the inner row, another is read beside it.
+    let sql = "SELECT sum(z) FROM (SELECT (SELECT y.b / (x.a - y.a + 1) FROM pairs y WHERE y.id = x.id) AS z FROM pairs x) q";
+    let plan = ask(&a, &format!("EXPLAIN {sql}"));
+    assert!(!plan.contains("Nested Loop"), "{plan}");
+    assert_eq!(ask(&a, sql), "200010000");
+}
