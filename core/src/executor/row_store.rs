@@ -89,6 +89,10 @@ impl StringHeap for RowStore {
     fn memory_size(&self) -> usize {
         self.bytes
     }
+
+    fn is_accounted(&self) -> bool {
+        true
+    }
 }
 
 impl RowStore {

@@ -112,13 +112,13 @@ impl Stage for TopKStage {
         if self.buffer.len() >= few {
             self.cut();
         }
-        let bytes = self.buffer.memory_size();
+        let bytes = self.buffer.memory_size() + self.encoder.memory_size();
         if let Some(allowance) = &mut self.allowance
             && !allowance.cover(bytes)?
         {
             self.cut();
             if let Some(allowance) = &mut self.allowance {
-                allowance.demand(self.buffer.memory_size())?;
+                allowance.demand(self.buffer.memory_size() + self.encoder.memory_size())?;
             }
         }
         Ok(Flow::More)

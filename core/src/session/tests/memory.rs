@@ -1,0 +1,63 @@
+//! Long strings and little memory.
+
+use super::{ask, talk};
+use crate::database::{Connection, Database, OpenOptions};
+use crate::types::CHUNK_BYTES;
+
+/// A client of a database in memory that may use so much.
+fn limited(limit: &str) -> Connection {
+    let database = Database::open_with(":memory:", &OpenOptions::default()).unwrap();
+    let client = database.connect().unwrap();
+    talk(&client, &[(&format!("SET memory_limit = '{limit}'"), "SET")]);
+    client
+}
+
+/// Rows of a result, and the most bytes that the strings of one of its chunks have.
+fn largest_chunk(client: &Connection, sql: &str) -> (usize, usize) {
+    let mut rows = client.query(sql, ()).unwrap();
+    let (mut count, mut largest) = (0, 0);
+    while let Some(chunk) = rows.next_chunk().unwrap() {
+        chunk.verify();
+        count += chunk.count();
+        largest = largest.max(chunk.string_bytes());
+    }
+    (count, largest)
+}
+
+#[test]
+fn chunks_end_where_their_strings_are_many_bytes() {
+    let client = limited("64MB");
+    talk(
+        &client,
+        &[
+            ("CREATE TABLE t (id int PRIMARY KEY, n int, k int, s text)", "CREATE TABLE"),
+            (
+                "INSERT INTO t SELECT g, CASE WHEN g > 39960 THEN 50000 ELSE g END, (g - 1) % 1000, \
+                 CASE WHEN g > 39960 THEN repeat(md5(g::text), 6000) ELSE 'short' END \
+                 FROM generate_series(1, 40000) g",
+                "INSERT 40000",
+            ),
+            ("CREATE INDEX ON t (n)", "CREATE INDEX"),
+            ("CREATE TABLE l (n int)", "CREATE TABLE"),
+            ("INSERT INTO l VALUES (50000)", "INSERT 1"),
+            ("ANALYZE", "ANALYZE"),
+        ],
+    );
+    for (way, sql, count) in [
+        ("Seq Scan", "SELECT * FROM t", 40_000),
+        ("Seq Scan", "SELECT id, s FROM t WHERE k >= 960", 1600),
+        ("Index Scan", "SELECT s FROM t WHERE n = 50000", 40),
+        ("Index", "SELECT s FROM l JOIN t ON l.n = t.n", 40),
+    ] {
+        let plan = ask(&client, &format!("EXPLAIN {sql}"));
+        assert!(plan.contains(way), "{sql}: {plan}");
+        let (rows, largest) = largest_chunk(&client, sql);
+        assert_eq!(rows, count, "{sql}");
+        assert!(largest < 4 * CHUNK_BYTES, "{sql}: {largest}");
+    }
+    // What is read in parts is all there.
+    for condition in ["k >= 960 AND n > 39990", "id > 39960", "n = 50000"] {
+        let sql = format!("SELECT count(*), sum(length(s)), min(id), max(id) FROM t WHERE {condition}");
+        assert_eq!(ask(&client, &sql), "40|7680000|39961|40000", "{condition}");
+    }
+}
