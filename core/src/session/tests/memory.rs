@@ -61,3 +61,23 @@ fn chunks_end_where_their_strings_are_many_bytes() {
         assert_eq!(ask(&client, &sql), "40|7680000|39961|40000", "{condition}");
     }
 }
+
+#[test]
+fn joins_of_wide_rows_spill() {
+    let client = limited("4MB");
+    talk(
+        &client,
+        &[
+            ("CREATE TABLE w (id int, s text)", "CREATE TABLE"),
+            (
+                "INSERT INTO w SELECT g, repeat(md5(g::text), 128) FROM generate_series(1, 5000) g",
+                "INSERT 5000",
+            ),
+            ("SELECT count(*), max(a.s) > max(b.s) FROM w a JOIN w b ON a.id = b.id", "5000|f"),
+            (
+                "SELECT count(*), count(a.s), count(b.s) FROM w a FULL JOIN w b ON a.id = b.id + 2500",
+                "7500|5000|5000",
+            ),
+        ],
+    );
+}
