@@ -117,11 +117,6 @@ impl SortBuffer {
         self.entries = entries;
     }
 
-    /// The key of the last row in order.
-    pub(super) fn last_key(&self) -> Option<&[u8]> {
-        self.entries.last().map(|entry| self.key(entry.row))
-    }
-
     /// Takes the rows out in order, ready to be read.
     pub(super) fn into_run(mut self) -> SortedRun {
         self.sort();
@@ -233,25 +228,49 @@ impl Sort {
         let file = query.spill_file()?;
         Ok(Arc::clone(self.file.get_or_init(|| file)))
     }
-}
 
-/// The part that takes rows in.
-pub(super) struct SortSink(pub(super) Arc<Sort>);
+    /// No rows, of those that it takes.
+    pub(super) fn buffer(&self) -> SortBuffer {
+        SortBuffer::new(&self.format)
+    }
 
-impl Sink for SortSink {
-    fn stage(&self, query: &Arc<Query>) -> Result<Box<dyn Stage>> {
-        Ok(Box::new(SortStage {
-            query: Arc::clone(query),
-            sort: Arc::clone(&self.0),
-            encoder: KeyEncoder::new(query, &self.0.keys)?,
-            buffer: SortBuffer::new(&self.0.format),
-            allowance: Some(query.allowance()?),
-        }))
+    /// Encodes its keys.
+    ///
+    /// # Errors
+    /// As [`KeyEncoder::new`].
+    pub(super) fn encoder(&self, query: &Arc<Query>) -> Result<KeyEncoder> {
+        KeyEncoder::new(query, &self.keys)
+    }
+
+    /// Notes how much memory one thread holds.
+    pub(super) fn saw_memory(&self, query: &Query, bytes: usize) {
+        query.stats[self.node].saw_memory(bytes as u64);
+    }
+
+    /// Adds a run and what it is covered by.
+    pub(super) fn keep(&self, run: SortedRun, allowance: Option<Allowance>) {
+        let mut runs = self.runs.lock();
+        runs.memory.push(run);
+        runs.allowances.extend(allowance);
+    }
+
+    /// Adds a run by writing it to disk.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn spill(&self, query: &Query, run: &SortedRun) -> Result<()> {
+        let run = run.spill(&self.file(query)?, &self.shapes)?;
+        query.stats[self.node].add_spilled(run.bytes());
+        self.runs.lock().disk.push(run);
+        Ok(())
     }
 
     /// Merges runs until what is left can be merged as it is read.
-    fn complete(&self, query: &Arc<Query>) -> Result<()> {
-        let mut disk = std::mem::take(&mut self.0.runs.lock().disk);
+    ///
+    /// # Errors
+    /// I/O errors; 53200 when there is no memory for the least merge.
+    pub(super) fn complete(&self, query: &Arc<Query>) -> Result<()> {
+        let mut disk = std::mem::take(&mut self.runs.lock().disk);
         if disk.is_empty() {
             return Ok(());
         }
@@ -267,10 +286,10 @@ impl Sink for SortSink {
             if fan_in == disk.len() {
                 break;
             }
-            let file = self.0.file(query)?;
+            let file = self.file(query)?;
             let before = file.written();
             let parts: Vec<SpillRun> = disk.drain(..fan_in).collect();
-            let mut merged = SpillRun::new(&file, &self.0.shapes);
+            let mut merged = SpillRun::new(&file, &self.shapes);
             let mut merge = Merge::new(parts.iter().map(SpillRun::reader).map(Cursor::on_disk))?;
             let bytes: u64 = parts.iter().map(SpillRun::bytes).sum();
             let rows: u64 = parts.iter().map(SpillRun::rows).sum();
@@ -281,13 +300,47 @@ impl Sink for SortSink {
                 merged.push(&chunk)?;
             }
             merged.flush()?;
-            query.stats[self.0.node].add_spilled(file.written() - before);
+            query.stats[self.node].add_spilled(file.written() - before);
             disk.push(merged);
         }
-        let mut runs = self.0.runs.lock();
+        let mut runs = self.runs.lock();
         runs.disk = disk;
         runs.allowances.push(allowance);
         Ok(())
+    }
+
+    /// Gives the rows of all runs out.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn rows(&self) -> Result<SortedRows> {
+        let Runs { mut memory, disk, allowances } = std::mem::take(&mut *self.runs.lock());
+        let order = if disk.is_empty() && memory.len() <= 1 {
+            Order::Run { run: memory.pop(), next: 0 }
+        } else {
+            let cursors = disk.iter().map(SpillRun::reader).map(Cursor::on_disk);
+            Order::Merge(Merge::new(cursors.chain(memory.into_iter().map(Cursor::in_memory)))?)
+        };
+        Ok(SortedRows { order, _allowances: allowances })
+    }
+}
+
+/// The part that takes rows in.
+pub(super) struct SortSink(pub(super) Arc<Sort>);
+
+impl Sink for SortSink {
+    fn stage(&self, query: &Arc<Query>) -> Result<Box<dyn Stage>> {
+        Ok(Box::new(SortStage {
+            query: Arc::clone(query),
+            sort: Arc::clone(&self.0),
+            encoder: self.0.encoder(query)?,
+            buffer: self.0.buffer(),
+            allowance: Some(query.allowance()?),
+        }))
+    }
+
+    fn complete(&self, query: &Arc<Query>) -> Result<()> {
+        self.0.complete(query)
     }
 }
 
@@ -313,14 +366,10 @@ impl Stage for SortStage {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let stats = &self.query.stats[self.sort.node];
-        stats.saw_memory(self.buffer.memory_size() as u64);
+        self.sort.saw_memory(&self.query, self.buffer.memory_size());
         if self.buffer.len() > 0 {
-            let buffer = std::mem::replace(&mut self.buffer, SortBuffer::new(&self.sort.format));
-            let run = buffer.into_run();
-            let mut runs = self.sort.runs.lock();
-            runs.memory.push(run);
-            runs.allowances.extend(self.allowance.take());
+            let buffer = std::mem::replace(&mut self.buffer, self.sort.buffer());
+            self.sort.keep(buffer.into_run(), self.allowance.take());
         }
         Ok(())
     }
@@ -328,13 +377,9 @@ impl Stage for SortStage {
 
 impl SortStage {
     fn spill(&mut self) -> Result<()> {
-        let stats = &self.query.stats[self.sort.node];
-        stats.saw_memory(self.buffer.memory_size() as u64);
-        let file = self.sort.file(&self.query)?;
-        let buffer = std::mem::replace(&mut self.buffer, SortBuffer::new(&self.sort.format));
-        let run = buffer.into_run().spill(&file, &self.sort.shapes)?;
-        stats.add_spilled(run.bytes());
-        self.sort.runs.lock().disk.push(run);
+        self.sort.saw_memory(&self.query, self.buffer.memory_size());
+        let buffer = std::mem::replace(&mut self.buffer, self.sort.buffer());
+        self.sort.spill(&self.query, &buffer.into_run())?;
         if let Some(allowance) = &mut self.allowance {
             allowance.shrink_to(0);
         }
@@ -351,43 +396,45 @@ impl Source for SortSource {
     }
 
     fn reader(&self, _: &Arc<Query>) -> Result<Box<dyn Reader>> {
-        let Runs { memory, disk, allowances } = std::mem::take(&mut *self.0.runs.lock());
-        if disk.is_empty() && memory.len() <= 1 {
-            return Ok(Box::new(RunReader {
-                run: memory.into_iter().next(),
-                next: 0,
-                _allowances: allowances,
-            }));
+        Ok(Box::new(self.0.rows()?))
+    }
+}
+
+/// Rows in order, read one after the other.
+pub(super) struct SortedRows {
+    order: Order,
+    _allowances: Vec<Allowance>,
+}
+
+enum Order {
+    /// There is a single run, in memory, or none.
+    Run {
+        run: Option<SortedRun>,
+        next: usize,
+    },
+    Merge(Merge),
+}
+
+impl SortedRows {
+    /// Makes `chunk` the next rows, up to `limit`; false after the last.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn read(&mut self, limit: usize, chunk: &mut Chunk) -> Result<bool> {
+        match &mut self.order {
+            Order::Run { run, next } => {
+                let Some(run) = run else { return Ok(false) };
+                run.read(*next, limit, chunk);
+                *next += chunk.len;
+                Ok(chunk.len > 0)
+            }
+            Order::Merge(merge) => merge.next(limit, false, chunk),
         }
-        let cursors = disk.iter().map(SpillRun::reader).map(Cursor::on_disk);
-        let cursors = cursors.chain(memory.into_iter().map(Cursor::in_memory));
-        Ok(Box::new(MergeReader { merge: Merge::new(cursors)?, _allowances: allowances }))
     }
 }
 
-/// Reads a single run.
-struct RunReader {
-    run: Option<SortedRun>,
-    next: usize,
-    _allowances: Vec<Allowance>,
-}
-
-impl Reader for RunReader {
+impl Reader for SortedRows {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        let Some(run) = &self.run else { return Ok(false) };
-        run.read(self.next, VECTOR_SIZE, chunk);
-        self.next += chunk.len;
-        Ok(chunk.len > 0)
-    }
-}
-
-struct MergeReader {
-    merge: Merge,
-    _allowances: Vec<Allowance>,
-}
-
-impl Reader for MergeReader {
-    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        self.merge.next(VECTOR_SIZE, false, chunk)
+        self.read(VECTOR_SIZE, chunk)
     }
 }

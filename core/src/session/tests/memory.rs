@@ -81,3 +81,27 @@ fn joins_of_wide_rows_spill() {
         ],
     );
 }
+
+#[test]
+fn many_first_rows_go_to_disk() {
+    let client = limited("4MB");
+    talk(
+        &client,
+        &[
+            ("CREATE TABLE w (id int, s text)", "CREATE TABLE"),
+            (
+                "INSERT INTO w SELECT g, repeat(md5(g::text), 128) FROM generate_series(1, 4000) g",
+                "INSERT 4000",
+            ),
+            (
+                "SELECT sum(length(s)), min(s) = (SELECT min(s) FROM w) FROM (SELECT s FROM w ORDER BY s LIMIT 2000) q",
+                "8192000|t",
+            ),
+            ("SELECT id FROM w ORDER BY id DESC, s LIMIT 2 OFFSET 3000", "1000 999"),
+            (
+                "SELECT min(id), max(id), count(s) FROM (SELECT id, s FROM w ORDER BY id, s LIMIT 1500 OFFSET 1000) q",
+                "1001|2500|1500",
+            ),
+        ],
+    );
+}
