@@ -44,6 +44,11 @@ impl ChunkBuffer {
         Arc::new(Self { node, shapes, serial, arriving: Mutex::default(), complete: OnceLock::new() })
     }
 
+    /// The node of the plan that it belongs to.
+    pub(super) fn node(&self) -> usize {
+        self.node
+    }
+
     /// The rows.
     ///
     /// # Panics

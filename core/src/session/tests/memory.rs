@@ -105,3 +105,31 @@ fn many_first_rows_go_to_disk() {
         ],
     );
 }
+
+#[test]
+fn rows_with_new_keys_wait_on_disk() {
+    let client = limited("4MB");
+    let table = "SELECT count(*), min(id), max(id), sum(length(s)), \
+                 sum(CASE WHEN s = repeat(md5((id - 1)::text), 32) THEN 1 ELSE 0 END) FROM m";
+    talk(
+        &client,
+        &[
+            ("CREATE TABLE m (id int PRIMARY KEY, n int, s text)", "CREATE TABLE"),
+            (
+                "INSERT INTO m SELECT g, 1, repeat(md5(g::text), 32) FROM generate_series(1, 6000) g",
+                "INSERT 6000",
+            ),
+            ("UPDATE m SET id = id + 1, n = n + 1", "UPDATE 6000"),
+            (table, "6000|2|6001|6144000|6000"),
+            ("SELECT min(n), max(n) FROM m", "2|2"),
+            (
+                "UPDATE m SET id = 7 WHERE id = 9",
+                "23505: duplicate key value violates unique constraint \"m_pkey\"",
+            ),
+            (
+                "UPDATE m SET id = CASE WHEN id > 3 THEN id ELSE -id END WHERE id < 6 RETURNING id",
+                "-2 -3 4 5",
+            ),
+        ],
+    );
+}
