@@ -1,7 +1,11 @@
 //! Operators with little memory and long strings.
 
-use super::{Db, Setup};
+use super::{Db, Setup, column, plan};
+use crate::executor::execute;
 use crate::executor::spill::{SpillFile, SpillRun};
+use crate::expr::Expr;
+use crate::expr::aggregate::AggregateCall;
+use crate::plan::physical::PhysicalNode;
 use crate::types::{CHUNK_BYTES, Chunk, DataType, PhysicalType, Value};
 use std::sync::Arc;
 
@@ -41,4 +45,27 @@ fn rows_on_disk_are_read_in_chunks_of_bounded_bytes() {
         }
         assert_eq!(seen, rows);
     }
+}
+
+#[test]
+fn a_large_state_without_keys_stays_covered() {
+    let db = Db::new(Setup { threads: 3, memory: 1 << 30 });
+    let types = [DataType::Text];
+    let rows = (0..2000).map(|_| vec![Value::Text("x".repeat(2000).into())]).collect();
+    // Straight from the table: a buffer would have an allowance of its own.
+    let with = db.rows(&types, rows);
+    let PhysicalNode::With { definition, .. } = &with.node else { unreachable!() };
+    let comma = Expr::Constant { value: Value::Text(",".into()), ty: DataType::Text };
+    let call = AggregateCall::new("string_agg", vec![column(0, types[0]), comma]).unwrap();
+    let node =
+        PhysicalNode::Aggregate { input: definition.clone(), keys: Vec::new(), aggregates: vec![call] };
+    let statement = db.statement(db.begin());
+    let transaction = statement.transaction.clone().unwrap();
+    let mut stream = execute(&db.resources, &Arc::new(plan(node, &types, 1.0)), statement).unwrap();
+    let chunk = stream.next().unwrap().unwrap();
+    assert_eq!(chunk.columns[0].bytes_at(0).map(<[u8]>::len), Some(2000 * 2001 - 1));
+    assert!(db.budget.used() >= 2000 * 2001, "{}", db.budget.used());
+    drop(stream);
+    assert_eq!(db.budget.used(), 0);
+    db.commit(Arc::try_unwrap(transaction).ok().unwrap().into_inner());
 }

@@ -133,3 +133,27 @@ fn rows_with_new_keys_wait_on_disk() {
         ],
     );
 }
+
+#[test]
+fn large_states_come_out_in_small_chunks() {
+    let client = limited("64MB");
+    talk(
+        &client,
+        &[
+            ("CREATE TABLE t (k int, s text)", "CREATE TABLE"),
+            (
+                "INSERT INTO t SELECT g % 40, repeat(md5(g::text), 60) FROM generate_series(1, 4000) g",
+                "INSERT 4000",
+            ),
+        ],
+    );
+    let sql = "SELECT k, string_agg(s, '') FROM t GROUP BY k";
+    for limit in ["64MB", "4MB"] {
+        talk(&client, &[(&format!("SET memory_limit = '{limit}'"), "SET")]);
+        let (rows, largest) = largest_chunk(&client, sql);
+        assert_eq!(rows, 40);
+        assert!(largest < 3 * CHUNK_BYTES, "{limit}: {largest}");
+        let sums = format!("SELECT count(*), min(length(a)), max(length(a)) FROM ({sql}) q(k, a)");
+        assert_eq!(ask(&client, &sums), "40|192000|192000");
+    }
+}
