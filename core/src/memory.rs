@@ -60,11 +60,12 @@ impl Budget {
         self.take(bytes)
     }
 
+    /// Nothing can always be had, also when the limit was lowered below what is used.
     fn take(&self, bytes: u64) -> bool {
         let limit = self.limit();
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|&sum| sum <= limit)
+                used.checked_add(bytes).filter(|&sum| bytes == 0 || sum <= limit)
             })
             .is_ok()
     }
@@ -141,6 +142,9 @@ mod tests {
         assert!(!a.try_grow(1));
         a.shrink_to(10);
         assert_eq!(budget.used(), 10);
+        budget.set_limit(5);
+        assert!(a.try_grow(0) && budget.reserve(0).is_ok());
+        assert!(!a.try_grow(1));
         drop(a);
         assert_eq!(budget.used(), 0);
     }

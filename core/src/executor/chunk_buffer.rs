@@ -6,7 +6,7 @@ use super::pipeline::{Flow, Reader, Sink, Source, Stage};
 use super::resources::Query;
 use super::spill::{SpillReader, SpillRun};
 use crate::error::Result;
-use crate::types::{Chunk, DataType, PhysicalType, VECTOR_SIZE};
+use crate::types::{Chunk, DataType, PhysicalType};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -42,6 +42,11 @@ impl ChunkBuffer {
     fn with_order(node: usize, types: &[DataType], serial: bool) -> Arc<Self> {
         let shapes = types.iter().map(DataType::physical).collect();
         Arc::new(Self { node, shapes, serial, arriving: Mutex::default(), complete: OnceLock::new() })
+    }
+
+    /// The node of the plan that it belongs to.
+    pub(super) fn node(&self) -> usize {
+        self.node
     }
 
     /// The rows.
@@ -166,7 +171,7 @@ impl BufferWriter {
     pub(super) fn push(&mut self, chunk: &Chunk) -> Result<()> {
         let mut done = 0;
         while done < chunk.count() {
-            if self.chunks.last().is_none_or(|last| last.len == VECTOR_SIZE) {
+            if self.chunks.last().is_none_or(Chunk::is_full) {
                 self.chunks.push(Chunk::new(self.buffer.shapes.iter().copied()));
             }
             let Some(last) = self.chunks.last_mut() else { break };

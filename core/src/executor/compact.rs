@@ -2,10 +2,12 @@
 
 use super::pipeline::{Flow, Stage};
 use crate::error::Result;
-use crate::types::{Chunk, VECTOR_SIZE, Vector};
+use crate::types::{CHUNK_BYTES, Chunk, VECTOR_SIZE, Vector};
 
 /// Chunks with more rows are passed on as they are.
 const SPARSE: usize = VECTOR_SIZE / 4;
+/// Bytes that the collected rows may keep: each may keep the strings of the whole chunk it comes from.
+const PENDING_BYTES: usize = 2 * CHUNK_BYTES;
 
 /// Collects sparse chunks in front of a stage. The order of rows stays.
 pub(super) struct Compactor {
@@ -41,7 +43,7 @@ impl Stage for Compactor {
             self.pending = Chunk::new(chunk.columns.iter().map(Vector::physical));
         }
         let taken = self.pending.append(chunk, 0);
-        if self.pending.len < VECTOR_SIZE - SPARSE {
+        if self.pending.len < VECTOR_SIZE - SPARSE && self.pending.string_bytes() < PENDING_BYTES {
             return Ok(Flow::More);
         }
         if self.flush()? == Flow::Enough {

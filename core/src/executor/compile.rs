@@ -219,10 +219,10 @@ impl Compiler {
         let right = number + 1 + join.left.size();
         self.end_in(&join.right, right, number, JoinBuild(Arc::clone(&state)))?;
         self.node(&join.left, number + 1, tail.clone().after(number, JoinProbe(Arc::clone(&state))))?;
-        self.pipeline(number, SpilledSource(Arc::clone(&state)), join.left.rows, tail.clone());
         if spec.keeps_right() {
-            self.pipeline(number, KeptSource(state), join.right.rows, tail);
+            self.pipeline(number, KeptSource(Arc::clone(&state)), join.right.rows, tail.clone());
         }
+        self.pipeline(number, SpilledSource(state), join.left.rows, tail);
         Ok(())
     }
 

@@ -243,18 +243,26 @@ impl RowFetch {
         Ok(Self { table, index, columns, wanted: wanted.len(), row_ids, key_places, key: Vec::new() })
     }
 
-    /// The rows of entries as the query sees them, and the entry of each. An entry whose row has another key by now, or
-    /// had one then, is passed over: the entry of that key finds the row.
+    /// The rows of entries from `next` on as the query sees them, and the entry of each; `next` becomes the first entry
+    /// not looked at, which is past the last unless the rows' strings fill a chunk. An entry whose row has another key
+    /// by now, or had one then, is passed over: the entry of that key finds the row.
     ///
     /// # Errors
     /// I/O errors and damage.
-    pub(super) fn fetch(&mut self, query: &Query, entries: &Entries) -> Result<(Chunk, Vec<usize>)> {
+    pub(super) fn fetch(
+        &mut self,
+        query: &Query,
+        entries: &Entries,
+        next: &mut usize,
+    ) -> Result<(Chunk, Vec<usize>)> {
         let layout = self.table.layout().columns();
         let shapes = self.columns.iter().map(|&column| layout[usize::from(column)]);
         let mut chunk = Chunk::new(shapes.chain(self.row_ids.then_some(PhysicalType::I64)));
         let mut found = Vec::with_capacity(entries.len());
-        let view = &query.statement.view;
-        self.table.fetch(query.store(), view, &entries.rows, &self.columns, &mut chunk, &mut found)?;
+        let (view, rows) = (&query.statement.view, &entries.rows[*next..]);
+        let done = self.table.fetch(query.store(), view, rows, &self.columns, &mut chunk, &mut found)?;
+        found.iter_mut().for_each(|entry| *entry += *next);
+        *next += done;
         if let Some(index) = &self.index {
             let mut kept = Vec::with_capacity(chunk.len);
             for (row, &entry) in found.iter().enumerate() {

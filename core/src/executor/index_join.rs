@@ -120,14 +120,22 @@ impl LookupStage {
 
     /// Fetches the rows of the entries and passes the pairs on.
     fn flush(&mut self, chunk: &Chunk) -> Result<Flow> {
-        if self.entries.len() == 0 {
-            return Ok(Flow::More);
+        let mut next = 0;
+        while next < self.entries.len() {
+            self.query.check()?;
+            let (rows, found) = self.fetch.fetch(&self.query, &self.entries, &mut next)?;
+            if self.pass_on(chunk, rows, &found)? == Flow::Enough {
+                return Ok(Flow::Enough);
+            }
         }
-        self.query.check()?;
-        let (rows, found) = self.fetch.fetch(&self.query, &self.entries)?;
-        let lefts: Arc<[u16]> = found.iter().map(|&entry| self.lefts[entry]).collect();
         self.entries.clear();
         self.lefts.clear();
+        Ok(Flow::More)
+    }
+
+    /// Passes the pairs of left rows and the rows fetched for these entries on.
+    fn pass_on(&mut self, chunk: &Chunk, rows: Chunk, found: &[usize]) -> Result<Flow> {
+        let lefts: Arc<[u16]> = found.iter().map(|&entry| self.lefts[entry]).collect();
         let columns = chunk.columns.iter().map(|column| column.select(&lefts)).chain(rows.columns).collect();
         let mut pairs = Chunk { len: lefts.len(), selection: None, columns };
         if pairs.len == 0 || !self.conditions.apply(&mut pairs)? {

@@ -37,6 +37,7 @@ impl Source for IndexSource {
             fetch,
             cursor,
             entries: Entries::default(),
+            next: 0,
             rows: FIRST_ROWS,
         }))
     }
@@ -47,6 +48,8 @@ struct IndexReader {
     fetch: RowFetch,
     cursor: Option<Cursor>,
     entries: Entries,
+    /// The first entry whose row is still to be fetched.
+    next: usize,
     rows: usize,
     filter: RowFilter,
 }
@@ -58,17 +61,20 @@ impl Reader for IndexReader {
         };
         loop {
             self.query.check()?;
-            self.entries.clear();
-            while self.entries.len() < self.rows.min(VECTOR_SIZE)
-                && let Some(entry) = cursor.next(self.query.store().pager())?
-            {
-                self.entries.push(index.row_of(entry.key), index.key_of(entry.key));
+            if self.next == self.entries.len() {
+                self.entries.clear();
+                self.next = 0;
+                while self.entries.len() < self.rows.min(VECTOR_SIZE)
+                    && let Some(entry) = cursor.next(self.query.store().pager())?
+                {
+                    self.entries.push(index.row_of(entry.key), index.key_of(entry.key));
+                }
+                if self.entries.len() == 0 {
+                    return Ok(false);
+                }
+                self.rows = self.rows.saturating_mul(2);
             }
-            if self.entries.len() == 0 {
-                return Ok(false);
-            }
-            self.rows = self.rows.saturating_mul(2);
-            let (rows, _) = self.fetch.fetch(&self.query, &self.entries)?;
+            let (rows, _) = self.fetch.fetch(&self.query, &self.entries, &mut self.next)?;
             *chunk = rows;
             if self.filter.apply(chunk)? {
                 return Ok(true);

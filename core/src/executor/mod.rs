@@ -34,6 +34,7 @@ mod index_scan;
 mod input;
 mod limit;
 mod memory;
+mod merge;
 mod nested_loop_join;
 mod pipeline;
 mod point;

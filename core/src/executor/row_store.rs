@@ -89,6 +89,10 @@ impl StringHeap for RowStore {
     fn memory_size(&self) -> usize {
         self.bytes
     }
+
+    fn is_accounted(&self) -> bool {
+        true
+    }
 }
 
 impl RowStore {
@@ -433,6 +437,14 @@ fn interval(bytes: [u8; 16]) -> Interval {
 
 /// Copies a long string to the heap; its header.
 fn store(heap: &mut Vec<HeapBlock>, taken: &mut usize, bytes: &[u8]) -> u128 {
+    if bytes.len() > HEAP_BLOCK / 4 {
+        // A block of its own wastes nothing; the one that is being filled stays the last.
+        *taken += bytes.len();
+        let own = bytes.to_vec();
+        let header = Str16::new(&own).into_bits();
+        heap.insert(heap.len().saturating_sub(1), HeapBlock(own));
+        return header;
+    }
     let room = heap.last().map_or(0, |block| block.0.capacity() - block.0.len());
     if room < bytes.len() {
         let grown = heap.last().map_or(FIRST_HEAP_BLOCK, |last| (last.0.capacity() * 2).min(HEAP_BLOCK));

@@ -12,27 +12,34 @@
 
 use super::hash::Picked;
 use super::memory::Allowance;
+use super::merge::{Cursor, Merge};
 use super::pipeline::{Flow, Reader, Sink, Source, Stage};
 use super::resources::Query;
 use super::row_store::{RowFormat, RowStore};
 use super::sort_key::KeyEncoder;
-use super::spill::{SpillFile, SpillReader, SpillRun};
+use super::spill::{SpillFile, SpillRun};
 use crate::error::Result;
 use crate::expr::aggregate::SortKey;
-use crate::types::vector::Rows;
 use crate::types::{Chunk, DataType, FlatVector, PhysicalType, VECTOR_SIZE, Vector};
 use parking_lot::Mutex;
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::sync::{Arc, OnceLock};
 
-/// Memory that a merge needs for each run on disk: an extent and its rows.
+/// Memory that a merge needs for each run on disk at the least: an extent and its rows.
 const MERGE_BYTES: usize = 128 << 10;
-/// Runs that are merged at once however little memory there is.
+/// Runs that are merged at once however little memory there is, if their rows are not long.
 const LEAST_FAN_IN: usize = 4;
 /// Bytes of a block of a run on disk, about.
 const BLOCK_BYTES: usize = 32 << 10;
+
+/// Memory that a merge of these runs needs.
+fn merge_bytes(runs: &[SpillRun]) -> usize {
+    runs.iter().map(|run| MERGE_BYTES.max(2 * run.largest_extent())).sum()
+}
+
+/// Rows of a block, when `bytes` are those of `rows`.
+fn block_rows(bytes: usize, rows: usize) -> usize {
+    (BLOCK_BYTES / (bytes / rows.max(1)).max(1)).clamp(1, VECTOR_SIZE)
+}
 
 /// Rows with their keys.
 pub(super) struct SortBuffer {
@@ -110,11 +117,6 @@ impl SortBuffer {
         self.entries = entries;
     }
 
-    /// The key of the last row in order.
-    pub(super) fn last_key(&self) -> Option<&[u8]> {
-        self.entries.last().map(|entry| self.key(entry.row))
-    }
-
     /// Takes the rows out in order, ready to be read.
     pub(super) fn into_run(mut self) -> SortedRun {
         self.sort();
@@ -136,6 +138,16 @@ impl SortedRun {
     /// How many rows.
     pub(super) fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// The rows, in no order.
+    pub(super) fn store(&self) -> &Arc<RowStore> {
+        &self.store
+    }
+
+    /// Which row of the store is the `at`-th.
+    pub(super) fn row(&self, at: usize) -> u32 {
+        self.order[at]
     }
 
     /// Forgets all but the first rows.
@@ -163,8 +175,7 @@ impl SortedRun {
     /// Writes the rows to disk.
     fn spill(&self, file: &Arc<SpillFile>, shapes: &Arc<[PhysicalType]>) -> Result<SpillRun> {
         let mut run = SpillRun::new(file, shapes);
-        let bytes = (self.store.memory_size() + self.keys.len()) / self.len().max(1);
-        let block = (BLOCK_BYTES / bytes.max(1)).clamp(1, VECTOR_SIZE);
+        let block = block_rows(self.store.memory_size() + self.keys.len(), self.ends.len());
         let mut chunk = Chunk::default();
         for start in (0..self.len()).step_by(block) {
             self.read(start, block, &mut chunk);
@@ -217,6 +228,101 @@ impl Sort {
         let file = query.spill_file()?;
         Ok(Arc::clone(self.file.get_or_init(|| file)))
     }
+
+    /// No rows, of those that it takes.
+    pub(super) fn buffer(&self) -> SortBuffer {
+        SortBuffer::new(&self.format)
+    }
+
+    /// Encodes its keys.
+    ///
+    /// # Errors
+    /// As [`KeyEncoder::new`].
+    pub(super) fn encoder(&self, query: &Arc<Query>) -> Result<KeyEncoder> {
+        KeyEncoder::new(query, &self.keys)
+    }
+
+    /// Notes how much memory one thread holds.
+    pub(super) fn saw_memory(&self, query: &Query, bytes: usize) {
+        query.stats[self.node].saw_memory(bytes as u64);
+    }
+
+    /// Adds a run and what it is covered by.
+    pub(super) fn keep(&self, run: SortedRun, allowance: Option<Allowance>) {
+        let mut runs = self.runs.lock();
+        runs.memory.push(run);
+        runs.allowances.extend(allowance);
+    }
+
+    /// Adds a run by writing it to disk.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn spill(&self, query: &Query, run: &SortedRun) -> Result<()> {
+        let run = run.spill(&self.file(query)?, &self.shapes)?;
+        query.stats[self.node].add_spilled(run.bytes());
+        self.runs.lock().disk.push(run);
+        Ok(())
+    }
+
+    /// Merges runs until what is left can be merged as it is read.
+    ///
+    /// # Errors
+    /// I/O errors; 53200 when there is no memory for the least merge.
+    pub(super) fn complete(&self, query: &Arc<Query>) -> Result<()> {
+        let mut disk = std::mem::take(&mut self.runs.lock().disk);
+        if disk.is_empty() {
+            return Ok(());
+        }
+        let mut allowance = query.allowance()?;
+        loop {
+            let least = LEAST_FAN_IN.min(disk.len());
+            let least = if merge_bytes(&disk[..least]) > LEAST_FAN_IN * MERGE_BYTES * 2 { 2 } else { least };
+            let mut fan_in = disk.len();
+            while fan_in > least && !allowance.cover(merge_bytes(&disk[..fan_in])).unwrap_or(false) {
+                fan_in = (fan_in / 2).max(least);
+            }
+            allowance.demand(merge_bytes(&disk[..fan_in]))?;
+            if fan_in == disk.len() {
+                break;
+            }
+            let file = self.file(query)?;
+            let before = file.written();
+            let parts: Vec<SpillRun> = disk.drain(..fan_in).collect();
+            let mut merged = SpillRun::new(&file, &self.shapes);
+            let mut merge = Merge::new(parts.iter().map(SpillRun::reader).map(Cursor::on_disk))?;
+            let bytes: u64 = parts.iter().map(SpillRun::bytes).sum();
+            let rows: u64 = parts.iter().map(SpillRun::rows).sum();
+            let block = block_rows(bytes as usize, rows as usize);
+            let mut chunk = Chunk::default();
+            while merge.next(block, true, &mut chunk)? {
+                query.check()?;
+                merged.push(&chunk)?;
+            }
+            merged.flush()?;
+            query.stats[self.node].add_spilled(file.written() - before);
+            disk.push(merged);
+        }
+        let mut runs = self.runs.lock();
+        runs.disk = disk;
+        runs.allowances.push(allowance);
+        Ok(())
+    }
+
+    /// Gives the rows of all runs out.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn rows(&self) -> Result<SortedRows> {
+        let Runs { mut memory, disk, allowances } = std::mem::take(&mut *self.runs.lock());
+        let order = if disk.is_empty() && memory.len() <= 1 {
+            Order::Run { run: memory.pop(), next: 0 }
+        } else {
+            let cursors = disk.iter().map(SpillRun::reader).map(Cursor::on_disk);
+            Order::Merge(Merge::new(cursors.chain(memory.into_iter().map(Cursor::in_memory)))?)
+        };
+        Ok(SortedRows { order, _allowances: allowances })
+    }
 }
 
 /// The part that takes rows in.
@@ -227,46 +333,14 @@ impl Sink for SortSink {
         Ok(Box::new(SortStage {
             query: Arc::clone(query),
             sort: Arc::clone(&self.0),
-            encoder: KeyEncoder::new(query, &self.0.keys)?,
-            buffer: SortBuffer::new(&self.0.format),
+            encoder: self.0.encoder(query)?,
+            buffer: self.0.buffer(),
             allowance: Some(query.allowance()?),
         }))
     }
 
-    /// Merges runs until what is left can be merged as it is read.
     fn complete(&self, query: &Arc<Query>) -> Result<()> {
-        let mut disk = std::mem::take(&mut self.0.runs.lock().disk);
-        if disk.is_empty() {
-            return Ok(());
-        }
-        let mut allowance = query.allowance()?;
-        loop {
-            let mut fan_in = disk.len();
-            while fan_in > LEAST_FAN_IN && !allowance.cover(fan_in * MERGE_BYTES).unwrap_or(false) {
-                fan_in = (fan_in / 2).max(LEAST_FAN_IN);
-            }
-            allowance.demand(fan_in * MERGE_BYTES)?;
-            if fan_in == disk.len() {
-                break;
-            }
-            let file = self.0.file(query)?;
-            let before = file.written();
-            let parts: Vec<SpillRun> = disk.drain(..fan_in).collect();
-            let mut merged = SpillRun::new(&file, &self.0.shapes);
-            let mut merge = Merge::new(parts.iter().map(SpillRun::reader).map(Cursor::on_disk))?;
-            let mut chunk = Chunk::default();
-            while merge.next(VECTOR_SIZE, true, &mut chunk)? {
-                query.check()?;
-                merged.push(&chunk)?;
-            }
-            merged.flush()?;
-            query.stats[self.0.node].add_spilled(file.written() - before);
-            disk.push(merged);
-        }
-        let mut runs = self.0.runs.lock();
-        runs.disk = disk;
-        runs.allowances.push(allowance);
-        Ok(())
+        self.0.complete(query)
     }
 }
 
@@ -282,7 +356,7 @@ impl Stage for SortStage {
     fn push(&mut self, chunk: &mut Chunk) -> Result<Flow> {
         self.encoder.read(chunk)?;
         self.buffer.push(&chunk.columns, Picked::of(chunk), |row| self.encoder.key(row));
-        let bytes = self.buffer.memory_size();
+        let bytes = self.buffer.memory_size() + self.encoder.memory_size();
         if let Some(allowance) = &mut self.allowance
             && !allowance.cover(bytes)?
         {
@@ -292,14 +366,10 @@ impl Stage for SortStage {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let stats = &self.query.stats[self.sort.node];
-        stats.saw_memory(self.buffer.memory_size() as u64);
+        self.sort.saw_memory(&self.query, self.buffer.memory_size());
         if self.buffer.len() > 0 {
-            let buffer = std::mem::replace(&mut self.buffer, SortBuffer::new(&self.sort.format));
-            let run = buffer.into_run();
-            let mut runs = self.sort.runs.lock();
-            runs.memory.push(run);
-            runs.allowances.extend(self.allowance.take());
+            let buffer = std::mem::replace(&mut self.buffer, self.sort.buffer());
+            self.sort.keep(buffer.into_run(), self.allowance.take());
         }
         Ok(())
     }
@@ -307,13 +377,9 @@ impl Stage for SortStage {
 
 impl SortStage {
     fn spill(&mut self) -> Result<()> {
-        let stats = &self.query.stats[self.sort.node];
-        stats.saw_memory(self.buffer.memory_size() as u64);
-        let file = self.sort.file(&self.query)?;
-        let buffer = std::mem::replace(&mut self.buffer, SortBuffer::new(&self.sort.format));
-        let run = buffer.into_run().spill(&file, &self.sort.shapes)?;
-        stats.add_spilled(run.bytes());
-        self.sort.runs.lock().disk.push(run);
+        self.sort.saw_memory(&self.query, self.buffer.memory_size());
+        let buffer = std::mem::replace(&mut self.buffer, self.sort.buffer());
+        self.sort.spill(&self.query, &buffer.into_run())?;
         if let Some(allowance) = &mut self.allowance {
             allowance.shrink_to(0);
         }
@@ -330,237 +396,45 @@ impl Source for SortSource {
     }
 
     fn reader(&self, _: &Arc<Query>) -> Result<Box<dyn Reader>> {
-        let Runs { memory, disk, allowances } = std::mem::take(&mut *self.0.runs.lock());
-        if disk.is_empty() && memory.len() <= 1 {
-            return Ok(Box::new(RunReader {
-                run: memory.into_iter().next(),
-                next: 0,
-                _allowances: allowances,
-            }));
-        }
-        let cursors = disk.iter().map(SpillRun::reader).map(Cursor::on_disk);
-        let cursors = cursors.chain(memory.into_iter().map(Cursor::in_memory));
-        Ok(Box::new(MergeReader { merge: Merge::new(cursors)?, _allowances: allowances }))
+        Ok(Box::new(self.0.rows()?))
     }
 }
 
-/// Reads a single run.
-struct RunReader {
-    run: Option<SortedRun>,
-    next: usize,
+/// Rows in order, read one after the other.
+pub(super) struct SortedRows {
+    order: Order,
     _allowances: Vec<Allowance>,
 }
 
-impl Reader for RunReader {
+enum Order {
+    /// There is a single run, in memory, or none.
+    Run {
+        run: Option<SortedRun>,
+        next: usize,
+    },
+    Merge(Merge),
+}
+
+impl SortedRows {
+    /// Makes `chunk` the next rows, up to `limit`; false after the last.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub(super) fn read(&mut self, limit: usize, chunk: &mut Chunk) -> Result<bool> {
+        match &mut self.order {
+            Order::Run { run, next } => {
+                let Some(run) = run else { return Ok(false) };
+                run.read(*next, limit, chunk);
+                *next += chunk.len;
+                Ok(chunk.len > 0)
+            }
+            Order::Merge(merge) => merge.next(limit, false, chunk),
+        }
+    }
+}
+
+impl Reader for SortedRows {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        let Some(run) = &self.run else { return Ok(false) };
-        run.read(self.next, VECTOR_SIZE, chunk);
-        self.next += chunk.len;
-        Ok(chunk.len > 0)
-    }
-}
-
-struct MergeReader {
-    merge: Merge,
-    _allowances: Vec<Allowance>,
-}
-
-impl Reader for MergeReader {
-    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        self.merge.next(VECTOR_SIZE, false, chunk)
-    }
-}
-
-/// A run being merged.
-enum Cursor {
-    Memory { run: SortedRun, at: usize },
-    Disk { reader: SpillReader, block: Chunk, at: usize },
-}
-
-impl Cursor {
-    fn in_memory(run: SortedRun) -> Self {
-        Self::Memory { run, at: 0 }
-    }
-
-    fn on_disk(reader: SpillReader) -> Self {
-        Self::Disk { block: reader.chunk(), reader, at: 0 }
-    }
-
-    /// Makes a row available if there is one left.
-    fn fill(&mut self) -> Result<bool> {
-        match self {
-            Self::Memory { run, at } => Ok(*at < run.len()),
-            Self::Disk { block, at, .. } if *at < block.len => Ok(true),
-            Self::Disk { reader, block, at } => {
-                *at = 0;
-                reader.next_block(block)
-            }
-        }
-    }
-
-    fn key(&self) -> &[u8] {
-        match self {
-            Self::Memory { run, at } => run.key(*at),
-            Self::Disk { block, at, .. } => {
-                let keys = block.columns.last().and_then(Vector::base);
-                keys.map_or(&[], |(keys, rows)| match rows {
-                    Rows::Each => keys.bytes_at(*at),
-                    Rows::Same | Rows::Codes(_) => &[],
-                })
-            }
-        }
-    }
-
-    /// Takes the row; its number, and whether the next needs a [`fill`](Self::fill) first.
-    fn take(&mut self) -> (u32, bool) {
-        match self {
-            Self::Memory { run, at } => {
-                *at += 1;
-                (run.order[*at - 1], *at == run.len())
-            }
-            Self::Disk { block, at, .. } => {
-                *at += 1;
-                // Rows of a chunk fit.
-                (*at as u32 - 1, *at == block.len)
-            }
-        }
-    }
-
-    fn append(&self, column: usize, rows: &[u32], out: &mut FlatVector) {
-        match self {
-            Self::Memory { run, .. } => run.store.gather(column, rows, out),
-            Self::Disk { block, .. } => {
-                let rows: Vec<u16> = rows.iter().map(|&row| row as u16).collect();
-                out.append(&block.columns[column], block.len, Some(&rows));
-            }
-        }
-    }
-
-    fn shapes(&self, with_key: bool) -> Vec<PhysicalType> {
-        match self {
-            Self::Memory { run, .. } => run.store.format().types().map(DataType::physical).collect(),
-            Self::Disk { block, .. } => {
-                let columns = block.columns.len() - usize::from(!with_key);
-                block.columns[..columns].iter().map(Vector::physical).collect()
-            }
-        }
-    }
-}
-
-/// The next row of a cursor.
-struct Head {
-    key: Vec<u8>,
-    cursor: usize,
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Head {}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key).then(self.cursor.cmp(&other.cursor))
-    }
-}
-
-/// A merge of runs.
-struct Merge {
-    cursors: Vec<Cursor>,
-    heap: BinaryHeap<Reverse<Head>>,
-    /// A cursor that is not in the heap because it has to be filled.
-    dry: Option<usize>,
-    /// By cursor, the rows taken for the chunk being made.
-    taken: Vec<Vec<u32>>,
-}
-
-impl Merge {
-    fn new(cursors: impl Iterator<Item = Cursor>) -> Result<Self> {
-        let cursors: Vec<Cursor> = cursors.collect();
-        let taken = vec![Vec::new(); cursors.len()];
-        let mut merge = Self { heap: BinaryHeap::with_capacity(cursors.len()), cursors, dry: None, taken };
-        for cursor in 0..merge.cursors.len() {
-            merge.refill(cursor)?;
-        }
-        Ok(merge)
-    }
-
-    fn refill(&mut self, cursor: usize) -> Result<()> {
-        if self.cursors[cursor].fill()? {
-            self.heap.push(Reverse(Head { key: self.cursors[cursor].key().to_vec(), cursor }));
-        }
-        Ok(())
-    }
-
-    /// Makes `chunk` the next rows; false after the last. The columns are dictionaries: the rows of one run after
-    /// those of another, and the order in which they come.
-    fn next(&mut self, limit: usize, with_key: bool, chunk: &mut Chunk) -> Result<bool> {
-        if let Some(cursor) = self.dry.take() {
-            self.refill(cursor)?;
-        }
-        self.taken.iter_mut().for_each(Vec::clear);
-        let mut order = Vec::with_capacity(limit);
-        while order.len() < limit
-            && let Some(mut top) = self.heap.peek_mut()
-        {
-            let Head { key, cursor } = &mut top.0;
-            let number = *cursor;
-            let (row, is_dry) = self.cursors[number].take();
-            self.taken[number].push(row);
-            order.push(number);
-            if is_dry {
-                PeekMut::pop(top);
-                self.dry = Some(number);
-                // Its rows in the chunk must be copied before its next block is read.
-                break;
-            }
-            key.clear();
-            key.extend_from_slice(self.cursors[number].key());
-        }
-        if order.is_empty() {
-            *chunk = Chunk::default();
-            return Ok(false);
-        }
-        self.assemble(&order, with_key, chunk);
-        Ok(true)
-    }
-
-    fn assemble(&self, order: &[usize], with_key: bool, chunk: &mut Chunk) {
-        let mut starts: Vec<usize> = self
-            .taken
-            .iter()
-            .scan(0, |sum, rows| {
-                let start = *sum;
-                *sum += rows.len();
-                Some(start)
-            })
-            .collect();
-        let codes: Arc<[u16]> = order
-            .iter()
-            .map(|&cursor| {
-                starts[cursor] += 1;
-                // At most a chunk's rows.
-                (starts[cursor] - 1) as u16
-            })
-            .collect();
-        let shapes = self.cursors[order[0]].shapes(with_key);
-        let column = |(index, &shape): (usize, &PhysicalType)| {
-            let mut values = FlatVector::with_capacity(shape, order.len());
-            for (cursor, rows) in self.cursors.iter().zip(&self.taken).filter(|(_, rows)| !rows.is_empty()) {
-                cursor.append(index, rows, &mut values);
-            }
-            Vector::Dictionary { codes: Arc::clone(&codes), dictionary: Arc::new(values) }
-        };
-        let columns = shapes.iter().enumerate().map(column).collect();
-        *chunk = Chunk { len: order.len(), selection: None, columns };
+        self.read(VECTOR_SIZE, chunk)
     }
 }

@@ -59,6 +59,11 @@ impl KeyEncoder {
         Ok(())
     }
 
+    /// Bytes of memory.
+    pub(super) fn memory_size(&self) -> usize {
+        self.bytes.capacity() + self.places.capacity() * size_of::<Range<usize>>()
+    }
+
     /// The key of a row of the chunk read last.
     pub(super) fn key(&self, row: usize) -> &[u8] {
         &self.bytes[self.places[row].clone()]

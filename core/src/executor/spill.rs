@@ -9,18 +9,22 @@
 //!   extent   | block | block | ..
 //!   block    rows u32 | a column after the other: NULLs u8, [bitmap], values, or of strings lengths u32 and bytes
 //! ```
+//! A block is what a reader makes rows of at a time: those of a chunk, or fewer when its strings are long.
 
 use super::resources::Resources;
 use crate::error::{Result, StorageError};
 use crate::types::{Chunk, FlatVector, PhysicalType, VECTOR_SIZE, Vector};
 use crate::vfs::{OpenOptions, VfsFile};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Encoded bytes kept before they are written.
 const EXTENT_BYTES: usize = 32 << 10;
+/// Bytes of strings in a block, unless it has a single row.
+const BLOCK_STRING_BYTES: usize = 128 << 10;
 
 /// A file without a name.
 pub(super) struct SpillFile {
@@ -83,13 +87,15 @@ pub(super) struct SpillRun {
     extents: Vec<Extent>,
     buffer: Vec<u8>,
     rows: u64,
+    largest_extent: usize,
 }
 
 impl SpillRun {
     /// An empty run.
     pub(super) fn new(file: &Arc<SpillFile>, shapes: &Arc<[PhysicalType]>) -> Self {
         let (extents, buffer) = (Vec::new(), Vec::new());
-        Self { file: Arc::clone(file), shapes: Arc::clone(shapes), extents, buffer, rows: 0 }
+        let (file, shapes) = (Arc::clone(file), Arc::clone(shapes));
+        Self { file, shapes, extents, buffer, rows: 0, largest_extent: 0 }
     }
 
     /// Appends the rows of a chunk that count.
@@ -109,10 +115,15 @@ impl SpillRun {
             flat = copy;
             &flat
         };
-        encode(source, &mut self.buffer);
         self.rows += source.len as u64;
-        if self.buffer.len() >= EXTENT_BYTES {
-            self.flush()?;
+        let mut start = 0;
+        while start < source.len {
+            let end = block_end(source, start);
+            encode(source, start..end, &mut self.buffer);
+            start = end;
+            if self.buffer.len() >= EXTENT_BYTES {
+                self.flush()?;
+            }
         }
         Ok(())
     }
@@ -123,6 +134,7 @@ impl SpillRun {
     /// I/O errors.
     pub(super) fn flush(&mut self) -> Result<()> {
         if !self.buffer.is_empty() {
+            self.largest_extent = self.largest_extent.max(self.buffer.len());
             self.extents.push(self.file.append(&self.buffer)?);
             self.buffer = Vec::new();
         }
@@ -132,6 +144,11 @@ impl SpillRun {
     /// How many rows it has.
     pub(super) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// What a reader keeps of the file at a time, at the most, in bytes.
+    pub(super) fn largest_extent(&self) -> usize {
+        self.largest_extent
     }
 
     /// Bytes of its rows on disk.
@@ -171,7 +188,7 @@ impl SpillReader {
         Chunk::new(self.shapes.iter().copied())
     }
 
-    /// Fills `chunk` with the next rows; false after the last.
+    /// Fills `chunk` with the next rows, as many as a chunk may have; false after the last.
     ///
     /// # Errors
     /// I/O errors.
@@ -190,6 +207,9 @@ impl SpillReader {
     fn fill(&mut self, chunk: &mut Chunk, blocks: usize) -> Result<bool> {
         chunk.reset();
         for _ in 0..blocks {
+            if chunk.is_full() {
+                break;
+            }
             if self.at == self.buffer.len() {
                 let Some(extent) = self.extents.next() else { break };
                 self.file.read(extent, &mut self.buffer)?;
@@ -211,24 +231,48 @@ impl SpillReader {
     }
 }
 
-fn encode(chunk: &Chunk, out: &mut Vec<u8>) {
+/// Where a block ends that begins at row `start`: with the chunk, unless its strings are too many bytes.
+fn block_end(chunk: &Chunk, start: usize) -> usize {
+    let flat = chunk.columns.iter().filter_map(Vector::base);
+    let strings: Vec<_> = flat
+        .filter(|(flat, _)| flat.physical() == PhysicalType::Bytes)
+        .map(|(flat, _)| flat.strings())
+        .collect();
+    if strings.is_empty() {
+        return chunk.len;
+    }
+    let mut bytes = 0;
+    for row in start..chunk.len {
+        bytes += strings.iter().map(|strings| strings[row].len()).sum::<usize>();
+        if bytes > BLOCK_STRING_BYTES && row > start {
+            return row;
+        }
+    }
+    chunk.len
+}
+
+fn encode(chunk: &Chunk, rows: Range<usize>, out: &mut Vec<u8>) {
     let length =
         |n: usize| u32::try_from(n).expect("values and chunks are limited below 4 GiB").to_le_bytes();
-    out.extend(length(chunk.len));
+    out.extend(length(rows.len()));
     for column in &chunk.columns {
         let Vector::Flat(flat) = column else { unreachable!("the chunk was made flat") };
         let nulls = flat.validity().words();
         out.push(u8::from(nulls.is_some()));
         if let Some(words) = nulls {
-            let word = |i: usize| words.get(i).copied().unwrap_or(u64::MAX);
-            (0..chunk.len.div_ceil(64)).for_each(|i| out.extend(word(i).to_le_bytes()));
+            let (first, shift) = (rows.start / 64, rows.start % 64);
+            let word = |i: usize| words.get(first + i).copied().unwrap_or(u64::MAX);
+            let upper = |i: usize| if shift == 0 { 0 } else { word(i + 1) << (64 - shift) };
+            let shifted = |i: usize| word(i) >> shift | upper(i);
+            (0..rows.len().div_ceil(64)).for_each(|i| out.extend(shifted(i).to_le_bytes()));
         }
         if flat.physical() == PhysicalType::Bytes {
-            let strings = &flat.strings()[..chunk.len];
+            let strings = &flat.strings()[rows.clone()];
             strings.iter().for_each(|string| out.extend(length(string.len())));
             strings.iter().for_each(|string| out.extend_from_slice(string.as_bytes()));
         } else {
-            out.extend_from_slice(&flat.bytes()[..chunk.len * flat.physical().width()]);
+            let width = flat.physical().width();
+            out.extend_from_slice(&flat.bytes()[rows.start * width..rows.end * width]);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::expr::Expr;
 use crate::ids::RowId;
 use crate::plan::physical::{TableScan, VirtualScan};
 use crate::table::{ChunkScan, RowRange, Table};
-use crate::types::{Chunk, PhysicalType, Scalar, VECTOR_SIZE, Vector};
+use crate::types::{CHUNK_BYTES, Chunk, PhysicalType, Scalar, VECTOR_SIZE, Vector};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -29,6 +29,8 @@ const TRIAL_ROWS: usize = 8 * VECTOR_SIZE;
 const STRING_COST: usize = 4;
 /// What fetching a row by its id costs.
 const FETCH_COST: usize = 160;
+/// Bytes that rows waiting to be fetched may keep: each may keep the strings of the whole chunk it comes from.
+const PENDING_BYTES: usize = 2 * CHUNK_BYTES;
 
 /// A scan of a table.
 pub(super) struct ScanSource {
@@ -170,6 +172,10 @@ struct Lazy {
     chunk: Chunk,
     /// Rows that wait to be fetched: the filters' columns and the row ids.
     pending: Chunk,
+    /// How many of them have been.
+    fetched: usize,
+    /// Those that `pending` had no room for.
+    next_pending: Chunk,
 }
 
 fn scan_cost(shapes: &[PhysicalType]) -> usize {
@@ -225,6 +231,8 @@ impl Lazy {
             only_joins,
             chunk: Chunk::default(),
             pending: Chunk::default(),
+            fetched: 0,
+            next_pending: Chunk::default(),
         }))
     }
 
@@ -242,11 +250,25 @@ impl Lazy {
         Ok(any)
     }
 
-    /// Makes `out` the pending rows with all their columns.
+    /// Adds the rows that have passed to the pending ones; whether there are enough of these to be fetched.
+    fn collect(&mut self) -> bool {
+        if self.pending.len == 0 {
+            self.pending = Chunk::new(self.shapes.iter().copied());
+        }
+        let taken = self.pending.append(&self.chunk, 0);
+        if taken < self.chunk.count() {
+            // More than is expected: the first go out, the others wait.
+            self.next_pending = Chunk::new(self.shapes.iter().copied());
+            self.next_pending.append(&self.chunk, taken);
+        }
+        self.pending.len >= VECTOR_SIZE / 2 || self.pending.string_bytes() >= PENDING_BYTES
+    }
+
+    /// Makes `out` pending rows with all their columns: all that there are, unless they have too long strings.
     fn fetch(&mut self, query: &Query, table: &Table, row_ids: bool, out: &mut Chunk) -> Result<()> {
-        let pending = std::mem::take(&mut self.pending);
+        let (start, pending) = (self.fetched, &self.pending);
         let ids = pending.columns.last();
-        let rows: Vec<RowId> = (0..pending.len)
+        let rows: Vec<RowId> = (start..pending.len)
             .filter_map(|row| match ids?.scalar(row) {
                 Scalar::I64(id) => Some(RowId(id.cast_unsigned())),
                 _ => None,
@@ -254,14 +276,15 @@ impl Lazy {
             .collect();
         let mut late = Chunk::new(self.late_shapes.iter().copied());
         let mut found = Vec::new();
-        table.fetch(query.store(), &query.statement.view, &rows, &self.late, &mut late, &mut found)?;
+        let view = &query.statement.view;
+        let done = table.fetch(query.store(), view, &rows, &self.late, &mut late, &mut found)?;
         let mut columns: Vec<Vector> =
             vec![Vector::new(PhysicalType::Bool); self.places.len() + self.late.len()];
-        // A view sees the same rows as long as it lives: all are found.
-        let kept: Arc<[u16]> = found.iter().map(|&row| row as u16).collect();
-        let missed = found.len() < pending.len;
-        let early = pending.columns.into_iter();
-        let mut early = early.map(|column| if missed { column.select(&kept) } else { column });
+        // A view sees the same rows as long as it lives: all are found that are looked for.
+        let kept: Arc<[u16]> = found.iter().map(|&row| (start + row) as u16).collect();
+        let is_part = found.len() < pending.len;
+        let early = pending.columns.iter();
+        let mut early = early.map(|column| if is_part { column.select(&kept) } else { column.clone() });
         for (&place, column) in self.places.iter().zip(early.by_ref()) {
             columns[place] = column;
         }
@@ -269,6 +292,11 @@ impl Lazy {
             columns[place] = column;
         }
         columns.extend(early.filter(|_| row_ids));
+        self.fetched += done;
+        if self.fetched == self.pending.len {
+            self.pending = std::mem::take(&mut self.next_pending);
+            self.fetched = 0;
+        }
         *out = Chunk { len: found.len(), selection: None, columns };
         Ok(())
     }
@@ -316,12 +344,20 @@ impl ScanReader {
         Ok(true)
     }
 
+    /// Whether rows wait to be fetched, though the range may have ended.
+    fn has_pending(&self) -> bool {
+        let ways = self.lazy.as_deref().unwrap_or_default();
+        self.way.and_then(|way| ways.get(way)).is_some_and(|way| way.pending.len > 0)
+    }
+
     /// Reads on in two steps until enough rows wait or the range ends; whether `chunk` has rows.
     fn next_fetched(&mut self, way: usize, table: &Table, chunk: &mut Chunk) -> Result<bool> {
         let ways = self.lazy.as_mut().and_then(|ways| ways.get_mut(way));
-        let (Some(lazy), Some(scan)) = (ways, &mut self.current) else { return Ok(false) };
+        let Some(lazy) = ways else { return Ok(false) };
         let view = &self.query.statement.view;
-        while lazy.pending.len < VECTOR_SIZE / 2 {
+        while lazy.fetched == 0
+            && let Some(scan) = &mut self.current
+        {
             self.query.check()?;
             prepare(&mut lazy.chunk, &lazy.shapes);
             if !scan.next(table, self.query.store(), view, &mut lazy.chunk)? {
@@ -329,21 +365,8 @@ impl ScanReader {
                 break;
             }
             self.share.iter().for_each(|share| share.advance(lazy.chunk.len as u64));
-            if !lazy.filters.apply(&mut lazy.chunk, &mut self.tally)? {
-                continue;
-            }
-            let passed = lazy.chunk.count();
-            if lazy.pending.len == 0 {
-                lazy.pending = Chunk::new(lazy.shapes.iter().copied());
-            }
-            let mut taken = lazy.pending.append(&lazy.chunk, 0);
-            if taken < passed {
-                // More than is expected: the first go out, the others wait.
-                lazy.fetch(&self.query, table, self.scan.row_ids, chunk)?;
-                lazy.pending = Chunk::new(lazy.shapes.iter().copied());
-                taken += lazy.pending.append(&lazy.chunk, taken);
-                debug_assert_eq!(taken, passed);
-                return lazy.finish(chunk, &mut self.tally);
+            if lazy.filters.apply(&mut lazy.chunk, &mut self.tally)? && lazy.collect() {
+                break;
             }
         }
         if lazy.pending.len == 0 {
@@ -366,7 +389,7 @@ impl Reader for ScanReader {
         let Some(ranges) = self.ranges.clone() else { return Ok(false) };
         loop {
             self.query.check()?;
-            if self.current.is_none() && !self.begin(&ranges)? {
+            if self.current.is_none() && !self.has_pending() && !self.begin(&ranges)? {
                 return Ok(false);
             }
             if let Some(way) = self.way {

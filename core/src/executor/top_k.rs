@@ -2,33 +2,30 @@
 //!
 //! Each thread collects rows until it has several times as many as are wanted, then keeps the first ones and from then
 //! on drops rows that come after the last of them. What one thread knows of that bound helps the others: they share
-//! the first eight bytes of the least bound.
+//! the first eight bytes of the least bound. When memory is refused to the rows that are wanted themselves, they go to
+//! disk as a run and the thread starts again, still with the bound; from there on it is a sort that is not read to its
+//! end.
 
 use super::hash::Picked;
 use super::limit::Window;
 use super::memory::Allowance;
 use super::pipeline::{Flow, Reader, Sink, Source, Stage};
 use super::resources::Query;
-use super::row_store::RowFormat;
-use super::sort::{SortBuffer, SortedRun};
+use super::sort::{Sort, SortBuffer, SortedRows, SortedRun};
 use super::sort_key::KeyEncoder;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::expr::aggregate::SortKey;
 use crate::types::{Chunk, DataType, VECTOR_SIZE};
-use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The operator.
 pub(super) struct TopK {
-    keys: Vec<SortKey>,
+    sort: Arc<Sort>,
     limit: Expr,
     offset: Option<Expr>,
-    node: usize,
-    format: Arc<RowFormat>,
     bound: AtomicU64,
-    parts: Mutex<Vec<(SortedRun, Allowance)>>,
 }
 
 impl TopK {
@@ -40,8 +37,8 @@ impl TopK {
         limit: Expr,
         offset: Option<Expr>,
     ) -> Arc<Self> {
-        let (format, bound) = (RowFormat::new(types), AtomicU64::new(u64::MAX));
-        Arc::new(Self { keys, limit, offset, node, format, bound, parts: Mutex::default() })
+        let (sort, bound) = (Sort::new(node, types, keys), AtomicU64::new(u64::MAX));
+        Arc::new(Self { sort, limit, offset, bound })
     }
 
     fn window(&self, query: &Query) -> Result<Window> {
@@ -58,13 +55,17 @@ impl Sink for TopKSink {
         Ok(Box::new(TopKStage {
             query: Arc::clone(query),
             top: Arc::clone(&self.0),
-            encoder: KeyEncoder::new(query, &self.0.keys)?,
-            buffer: SortBuffer::new(&self.0.format),
+            encoder: self.0.sort.encoder(query)?,
+            buffer: self.0.sort.buffer(),
             allowance: Some(query.allowance()?),
             wanted,
             bound: None,
             kept: Vec::new(),
         }))
+    }
+
+    fn complete(&self, query: &Arc<Query>) -> Result<()> {
+        self.0.sort.complete(query)
     }
 }
 
@@ -110,53 +111,70 @@ impl Stage for TopKStage {
         self.buffer.push(&chunk.columns, picked, |row| self.encoder.key(row));
         let few = self.wanted.saturating_mul(2).max(2 * VECTOR_SIZE);
         if self.buffer.len() >= few {
-            self.cut();
+            let run = self.first_rows();
+            copy(&run, &mut self.buffer);
         }
-        let bytes = self.buffer.memory_size();
-        if let Some(allowance) = &mut self.allowance
-            && !allowance.cover(bytes)?
-        {
-            self.cut();
-            if let Some(allowance) = &mut self.allowance {
-                allowance.demand(self.buffer.memory_size())?;
-            }
+        if !self.is_covered()? {
+            self.make_room()?;
         }
         Ok(Flow::More)
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.query.stats[self.top.node].saw_memory(self.buffer.memory_size() as u64);
-        let buffer = std::mem::replace(&mut self.buffer, SortBuffer::new(&self.top.format));
-        if buffer.len() > 0
-            && let Some(allowance) = self.allowance.take()
-        {
-            self.top.parts.lock().push((buffer.into_run(), allowance));
+        self.top.sort.saw_memory(&self.query, self.buffer.memory_size());
+        if self.buffer.len() > 0 {
+            let run = self.first_rows();
+            self.top.sort.keep(run, self.allowance.take());
         }
         Ok(())
     }
 }
 
 impl TopKStage {
-    /// Keeps the first rows only.
-    fn cut(&mut self) {
-        let fresh = SortBuffer::new(&self.top.format);
-        let mut run = std::mem::replace(&mut self.buffer, fresh).into_run();
+    fn is_covered(&mut self) -> Result<bool> {
+        let bytes = self.buffer.memory_size() + self.encoder.memory_size();
+        self.allowance.as_mut().map_or(Ok(true), |allowance| allowance.cover(bytes))
+    }
+
+    /// Takes out the first rows of those collected, and forgets the others.
+    fn first_rows(&mut self) -> SortedRun {
+        let mut run = std::mem::replace(&mut self.buffer, self.top.sort.buffer()).into_run();
         run.truncate(self.wanted);
-        copy(&run, run.len(), &mut self.buffer);
-        if self.buffer.len() == self.wanted
-            && let Some(last) = self.buffer.last_key()
+        if run.len() == self.wanted
+            && let Some(last) = self.wanted.checked_sub(1)
         {
+            let last = run.key(last);
             self.top.bound.fetch_min(head(last), Ordering::Relaxed);
             self.bound = Some(last.to_vec());
         }
+        run
+    }
+
+    /// Makes the rows collected fewer, or writes them to disk if too many of them are wanted: to forget a few would not
+    /// be enough for long.
+    fn make_room(&mut self) -> Result<()> {
+        let rows = self.buffer.len();
+        let mut run = self.first_rows();
+        if run.len() <= rows / 2 {
+            copy(&run, &mut self.buffer);
+            if self.is_covered()? {
+                return Ok(());
+            }
+            run = self.first_rows();
+        }
+        self.top.sort.spill(&self.query, &run)?;
+        if let Some(allowance) = &mut self.allowance {
+            allowance.shrink_to(0);
+        }
+        Ok(())
     }
 }
 
-/// Adds the first rows of a run to a buffer.
-fn copy(run: &SortedRun, rows: usize, buffer: &mut SortBuffer) {
+/// Adds the rows of a run to a buffer.
+fn copy(run: &SortedRun, buffer: &mut SortBuffer) {
     let mut chunk = Chunk::default();
-    for start in (0..rows.min(run.len())).step_by(VECTOR_SIZE) {
-        run.read(start, VECTOR_SIZE.min(rows - start), &mut chunk);
+    for start in (0..run.len()).step_by(VECTOR_SIZE) {
+        run.read(start, VECTOR_SIZE, &mut chunk);
         buffer.push(&chunk.columns, Picked::of(&chunk), |row| run.key(start + row));
     }
 }
@@ -170,36 +188,38 @@ impl Source for TopKSource {
     }
 
     fn reader(&self, query: &Arc<Query>) -> Result<Box<dyn Reader>> {
-        let window = self.0.window(query)?;
-        let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let mut parts = std::mem::take(&mut *self.0.parts.lock());
-        let (run, allowances) = if parts.len() == 1 {
-            let (run, allowance) = parts.remove(0);
-            (run, vec![allowance])
-        } else {
-            let mut all = SortBuffer::new(&self.0.format);
-            parts.iter().for_each(|(run, _)| copy(run, clamp(window.end()), &mut all));
-            (all.into_run(), parts.into_iter().map(|(_, allowance)| allowance).collect())
-        };
-        let end = clamp(window.end()).min(run.len());
-        Ok(Box::new(TopKReader { run, next: clamp(window.offset), end, _allowances: allowances }))
+        let Window { offset, limit } = self.0.window(query)?;
+        Ok(Box::new(TopKReader { rows: self.0.sort.rows()?, skip: offset, left: limit }))
     }
 }
 
 struct TopKReader {
-    run: SortedRun,
-    next: usize,
-    end: usize,
-    _allowances: Vec<Allowance>,
+    rows: SortedRows,
+    /// Rows still to be left out, and those still to be given out.
+    skip: u64,
+    left: u64,
 }
 
 impl Reader for TopKReader {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        if self.next >= self.end {
-            return Ok(false);
+        while self.left > 0 {
+            let wanted = self.skip.saturating_add(self.left).min(VECTOR_SIZE as u64);
+            if !self.rows.read(wanted as usize, chunk)? {
+                break;
+            }
+            let count = chunk.len as u64;
+            let skipped = self.skip.min(count);
+            self.skip -= skipped;
+            self.left -= count - skipped;
+            if skipped == count {
+                continue;
+            }
+            if skipped > 0 {
+                // Rows of a chunk fit u16.
+                chunk.selection = Some((skipped as u16..count as u16).collect());
+            }
+            return Ok(true);
         }
-        self.run.read(self.next, VECTOR_SIZE.min(self.end - self.next), chunk);
-        self.next += chunk.len;
-        Ok(true)
+        Ok(false)
     }
 }

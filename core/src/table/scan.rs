@@ -9,7 +9,8 @@
 //! In any other each row is resolved, and those that changed since are put together from their undo records.
 //!
 //! A walk holds at most one leaf, shared, and nothing between two chunks. Long values are brought in when the leaf is
-//! released; they stay while a snapshot that sees them is in use.
+//! released; they stay while a snapshot that sees them is in use. A chunk ends early when its strings are
+//! [`CHUNK_BYTES`] together, if need be in the middle of a leaf: rows may have strings of many megabytes.
 
 use super::leaf::{LeafView, LongValue, append_cell};
 use super::read::Image;
@@ -19,7 +20,7 @@ use crate::error::Result;
 use crate::ids::RowId;
 use crate::pager::{Attempt, ReadGuard};
 use crate::transaction::{ReadView, Resolution};
-use crate::types::{Chunk, FlatVector, PhysicalType, VECTOR_SIZE, Vector};
+use crate::types::{CHUNK_BYTES, Chunk, FlatVector, PhysicalType, VECTOR_SIZE, Vector};
 use std::ops::Range;
 
 /// Row ids from one to another, both included.
@@ -62,8 +63,69 @@ pub struct ChunkScan {
     with_row_ids: bool,
     last: RowId,
     place: Option<Place>,
-    /// By column of the chunk, the long values that are to be brought in.
-    long: Vec<Vec<LongValue>>,
+    long: LongValues,
+}
+
+/// The long values of a chunk that are to be brought in.
+struct LongValues {
+    /// By column of the chunk, in the order of rows.
+    columns: Vec<Vec<LongValue>>,
+    /// What they are together.
+    bytes: usize,
+    /// A row had to be left to the next chunk.
+    is_full: bool,
+}
+
+impl LongValues {
+    fn new(columns: usize) -> Self {
+        Self { columns: vec![Vec::new(); columns], bytes: 0, is_full: false }
+    }
+
+    /// Counts the values of the chunk's rows added last, and forgets those of rows for which there is no room. Returns
+    /// where the rows end that stay; the first of a chunk always does.
+    fn admit(&mut self, rows: Range<usize>) -> usize {
+        let bytes = self.bytes + self.lengths_from(rows.start).map(|(_, length)| length).sum::<usize>();
+        if bytes <= CHUNK_BYTES {
+            self.bytes = bytes;
+            return rows.end;
+        }
+        let mut lengths = vec![0; rows.len()];
+        self.lengths_from(rows.start).for_each(|(row, length)| lengths[row - rows.start] += length);
+        let mut end = rows.start;
+        for length in lengths {
+            if end > 0 && self.bytes + length > CHUNK_BYTES {
+                break;
+            }
+            self.bytes += length;
+            end += 1;
+        }
+        self.columns.iter_mut().for_each(|values| values.retain(|(row, _)| *row < end));
+        self.is_full = true;
+        end
+    }
+
+    /// The rows from `first` on that have long values, and their lengths.
+    fn lengths_from(&self, first: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let newest = move |values: &'_ Vec<LongValue>| values.partition_point(|(row, _)| *row < first);
+        let values = self.columns.iter().flat_map(move |values| &values[newest(values)..]);
+        values.map(|(row, value)| (*row, value.length as usize))
+    }
+
+    /// Replaces the empty strings that stand for them.
+    fn bring_in(&mut self, store: &Store, chunk: &mut Chunk) -> Result<()> {
+        let mut bytes = Vec::new();
+        for (column, values) in self.columns.iter_mut().enumerate() {
+            for (row, value) in values.drain(..) {
+                store.pager().retry(|| {
+                    bytes.clear();
+                    overflow::read(store.pager(), value, &mut bytes)
+                })?;
+                flat(chunk, column).set_bytes(row, &bytes);
+            }
+        }
+        (self.bytes, self.is_full) = (0, false);
+        Ok(())
+    }
 }
 
 impl ChunkScan {
@@ -75,7 +137,7 @@ impl ChunkScan {
             with_row_ids,
             last: range.last,
             place: (!range.is_empty()).then_some(Place::Row(range.first)),
-            long: vec![Vec::new(); columns.len()],
+            long: LongValues::new(columns.len()),
         }
     }
 
@@ -92,7 +154,8 @@ impl ChunkScan {
     /// I/O errors and damage.
     pub fn next(&mut self, table: &Table, store: &Store, view: &ReadView, chunk: &mut Chunk) -> Result<bool> {
         chunk.reset();
-        while chunk.len < VECTOR_SIZE
+        while !self.long.is_full
+            && !chunk.is_full()
             && let Some(place) = self.place
         {
             self.place = store.pager().retry(|| {
@@ -103,7 +166,7 @@ impl ChunkScan {
                 self.read_leaf(table, store, view, &guard, place, chunk)
             })?;
         }
-        bring_in(store, &mut self.long, chunk)?;
+        self.long.bring_in(store, chunk)?;
         Ok(chunk.len > 0)
     }
 
@@ -133,12 +196,20 @@ impl ChunkScan {
         let next = visible_parts(table, store, view, guard, &leaf, start..end.max(start), room, &mut parts)?;
         for (index, &column) in self.columns.iter().enumerate() {
             let out = flat(chunk, index);
-            append_parts(&leaf, guard, usize::from(column), &parts, out, &mut self.long[index])?;
+            append_parts(&leaf, guard, usize::from(column), &parts, out, &mut self.long.columns[index])?;
         }
         if self.with_row_ids {
             append_row_ids(&leaf, &parts, flat(chunk, self.columns.len()));
         }
-        chunk.len += parts.iter().map(Part::rows).sum::<usize>();
+        let rows = chunk.len..chunk.len + parts.iter().map(Part::rows).sum::<usize>();
+        chunk.len = rows.end;
+        let end_of_chunk = self.long.admit(rows.clone());
+        if end_of_chunk < rows.end {
+            chunk.truncate(end_of_chunk);
+            return Ok(slots_of(&parts)
+                .nth(end_of_chunk - rows.start)
+                .map(|slot| Place::Row(leaf.row_id(slot))));
+        }
         Ok(match () {
             () if next < end => Some(Place::Row(leaf.row_id(next))),
             () if fences.last >= self.last => None,
@@ -226,13 +297,17 @@ fn append_parts(
 
 fn append_row_ids(leaf: &LeafView<'_, [u8]>, parts: &[Part<'_>], out: &mut FlatVector) {
     let (ids, _) = out.extend_bytes(parts.iter().map(Part::rows).sum()).as_chunks_mut::<8>();
-    let slots = parts.iter().flat_map(|part| match part {
-        Part::Run(slots) => slots.clone(),
-        Part::Image(image) => image.slot()..image.slot() + 1,
-    });
-    for (id, slot) in ids.iter_mut().zip(slots) {
+    for (id, slot) in ids.iter_mut().zip(slots_of(parts)) {
         *id = leaf.row_id(slot).0.to_ne_bytes();
     }
+}
+
+/// The slots of the rows.
+fn slots_of<'a>(parts: &'a [Part<'_>]) -> impl Iterator<Item = usize> + 'a {
+    parts.iter().flat_map(|part| match part {
+        Part::Run(slots) => slots.clone(),
+        Part::Image(image) => image.slot()..image.slot() + 1,
+    })
 }
 
 fn flat(chunk: &mut Chunk, column: usize) -> &mut FlatVector {
@@ -240,21 +315,6 @@ fn flat(chunk: &mut Chunk, column: usize) -> &mut FlatVector {
         Vector::Flat(flat) => flat,
         other => other.writer(),
     }
-}
-
-/// Replaces the empty strings that stand for long values.
-fn bring_in(store: &Store, long: &mut [Vec<LongValue>], chunk: &mut Chunk) -> Result<()> {
-    let mut bytes = Vec::new();
-    for (column, values) in long.iter_mut().enumerate() {
-        for (row, value) in values.drain(..) {
-            store.pager().retry(|| {
-                bytes.clear();
-                overflow::read(store.pager(), value, &mut bytes)
-            })?;
-            flat(chunk, column).set_bytes(row, &bytes);
-        }
-    }
-    Ok(())
 }
 
 impl Table {
@@ -285,6 +345,7 @@ impl Table {
 
     /// Appends the rows of these ids that `view` sees to `chunk`, whose columns are as for a [`ChunkScan`] of
     /// `columns`, and the places in `rows` of those it found to `found`. Neighbours in one leaf are read together.
+    /// Returns how many of `rows` it has looked for: one at least, and fewer than all if their strings fill the chunk.
     ///
     /// # Errors
     /// I/O errors and damage.
@@ -299,11 +360,13 @@ impl Table {
         columns: &[u16],
         chunk: &mut Chunk,
         found: &mut Vec<usize>,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         assert!(chunk.len + rows.len() <= VECTOR_SIZE);
-        let mut long = vec![Vec::new(); columns.len()];
+        let mut long = LongValues::new(columns.len());
+        let is_string = |&column: &u16| self.layout().columns()[usize::from(column)] == PhysicalType::Bytes;
+        let has_strings = columns.iter().any(is_string);
         let mut done = 0;
-        while done < rows.len() {
+        while done < rows.len() && !long.is_full && !(has_strings && chunk.is_full()) {
             done = store.pager().retry(|| {
                 let guard = self.tree.find_shared(store.pager(), rows[done])?;
                 let leaf = self.view(&guard, guard.page_id())?;
@@ -320,15 +383,24 @@ impl Table {
                 }
                 for (index, &column) in columns.iter().enumerate() {
                     let (column, out) = (usize::from(column), flat(chunk, index));
-                    append_parts(&leaf, &guard, column, &parts, out, &mut long[index])?;
+                    append_parts(&leaf, &guard, column, &parts, out, &mut long.columns[index])?;
                 }
                 if chunk.columns.len() > columns.len() {
                     append_row_ids(&leaf, &parts, flat(chunk, columns.len()));
                 }
-                chunk.len += parts.len();
-                Ok(done + here)
+                let added = chunk.len..chunk.len + parts.len();
+                chunk.len = added.end;
+                let end = long.admit(added.clone());
+                if end == added.end {
+                    return Ok(done + here);
+                }
+                // Each part is a row, the last of those found.
+                chunk.truncate(end);
+                let left = found.split_off(found.len() - (added.end - end));
+                Ok(left[0])
             })?;
         }
-        bring_in(store, &mut long, chunk)
+        long.bring_in(store, chunk)?;
+        Ok(done)
     }
 }

@@ -51,4 +51,4 @@ pub use interval::{Interval, IntervalField, MICROS_PER_DAY};
 pub use physical::{PhysicalType, Scalar};
 pub use text::write_text;
 pub use value::{Value, compare_floats};
-pub use vector::{Chunk, FlatVector, Selection, Str16, VECTOR_SIZE, Vector};
+pub use vector::{CHUNK_BYTES, Chunk, FlatVector, Selection, Str16, VECTOR_SIZE, Vector};

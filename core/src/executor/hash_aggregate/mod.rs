@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::expr::Expr;
 use crate::expr::aggregate::AggregateCall;
 use crate::expr::eval::{Evaluator, RowSet};
-use crate::types::{Chunk, DataType, Selection, VECTOR_SIZE, Vector};
+use crate::types::{Chunk, DataType, Selection, Vector};
 use parking_lot::Mutex;
 use spilling::{Filled, SpillingTable};
 use std::sync::Arc;
@@ -56,7 +56,14 @@ struct FilledParts {
 struct PartTable {
     table: Mutex<GroupTable>,
     by_partition: Vec<Vec<u32>>,
-    _allowance: Allowance,
+    allowances: Vec<Allowance>,
+}
+
+impl PartTable {
+    fn new(table: GroupTable, allowance: Allowance) -> Self {
+        let by_partition = table.by_partition(0);
+        Self { table: Mutex::new(table), by_partition, allowances: vec![allowance] }
+    }
 }
 
 /// A way into a grouping: which of its aggregates are fed, from which expressions.
@@ -190,9 +197,7 @@ impl Stage for AggregateStage {
         match filled {
             Filled::Memory(table, _) if table.len() == 0 => {}
             Filled::Memory(table, allowance) => {
-                let by_partition = table.by_partition(0);
-                let table = Mutex::new(*table);
-                parts.tables.push(Arc::new(PartTable { table, by_partition, _allowance: allowance }));
+                parts.tables.push(Arc::new(PartTable::new(*table, allowance)));
             }
             Filled::Disk(runs) => {
                 parts.runs.resize_with(PARTITIONS, Vec::new);
@@ -224,13 +229,21 @@ impl Source for AggregateSource {
         let keyless = self.0.key_types.is_empty();
         if keyless {
             // One row, whatever the threads saw; nothing of it was spilled.
-            let mut all = GroupTable::new(&self.0.format, &self.0.layout);
-            for part in parts.tables.drain(..) {
-                all.absorb(&mut part.table.lock(), &[0])?;
+            let own = |part| Arc::into_inner(part).expect("nobody reads before the source is prepared");
+            let mut tables = std::mem::take(&mut parts.tables).into_iter().map(own);
+            let mut all = match tables.next() {
+                Some(first) => first,
+                None => {
+                    let empty = GroupTable::new(&self.0.format, &self.0.layout);
+                    PartTable::new(empty, query.allowance()?)
+                }
+            };
+            for part in tables {
+                all.table.get_mut().absorb(&mut part.table.into_inner(), &[0])?;
+                // What the states were covered by covers what has become of them.
+                all.allowances.extend(part.allowances);
             }
-            let table = Mutex::new(all);
-            let by_partition = Vec::new();
-            parts.tables.push(Arc::new(PartTable { table, by_partition, _allowance: query.allowance()? }));
+            parts.tables.push(Arc::new(all));
         }
         let single = parts.runs.is_empty() && parts.tables.len() <= 1;
         Ok(if single { 1 } else { PARTITIONS })
@@ -261,20 +274,21 @@ impl Reader for TableReader {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
         let Some(part) = &self.table else { return Ok(false) };
         let mut table = part.table.lock();
-        let start = self.aggregation.next.fetch_add(VECTOR_SIZE, Ordering::Relaxed);
-        finalize(&mut table, start, &self.aggregation, chunk)
+        let count = table.chunk_groups();
+        let start = self.aggregation.next.fetch_add(count, Ordering::Relaxed);
+        finalize(&mut table, start..start + count, &self.aggregation, chunk)
     }
 }
 
-/// Makes `chunk` the groups from `start` on; false if there are none.
+/// Makes `chunk` those of these groups that there are; false if there are none.
 fn finalize(
     table: &mut GroupTable,
-    start: usize,
+    groups: std::ops::Range<usize>,
     aggregation: &Aggregation,
     chunk: &mut Chunk,
 ) -> Result<bool> {
     // Stores have fewer than 2^32 rows.
-    let groups: Vec<u32> = (start..table.len().min(start + VECTOR_SIZE)).map(|group| group as u32).collect();
+    let groups: Vec<u32> = (groups.start..table.len().min(groups.end)).map(|group| group as u32).collect();
     if groups.is_empty() {
         return Ok(false);
     }
@@ -301,8 +315,9 @@ impl Reader for PartitionReader {
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
         loop {
             if let Some(merged) = &mut self.merged {
-                if finalize(&mut merged.table, merged.next, &self.aggregation, chunk)? {
-                    merged.next += VECTOR_SIZE;
+                let groups = merged.next..merged.next + merged.table.chunk_groups();
+                merged.next = groups.end;
+                if finalize(&mut merged.table, groups, &self.aggregation, chunk)? {
                     return Ok(true);
                 }
                 self.merged = None;
@@ -341,7 +356,8 @@ impl PartitionReader {
     ) -> Result<Filled> {
         let mut merged = self.aggregation.table(&self.query, level)?;
         for (partition, part) in tables {
-            for groups in part.by_partition[partition].chunks(VECTOR_SIZE) {
+            let count = part.table.lock().chunk_groups();
+            for groups in part.by_partition[partition].chunks(count) {
                 self.query.check()?;
                 merged.table.absorb(&mut part.table.lock(), groups)?;
                 merged.has_grown()?;

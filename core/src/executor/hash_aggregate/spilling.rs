@@ -7,7 +7,7 @@ use crate::executor::memory::Allowance;
 use crate::executor::resources::Query;
 use crate::executor::row_store::RowFormat;
 use crate::executor::spill::SpillRun;
-use crate::types::{Chunk, VECTOR_SIZE};
+use crate::types::Chunk;
 use std::sync::Arc;
 
 /// The table.
@@ -77,9 +77,10 @@ impl SpillingTable {
             self.runs = std::iter::repeat_with(run).take(crate::executor::hash::PARTITIONS).collect();
         }
         let mut chunk = Chunk::default();
+        let count = self.table.chunk_groups();
         for (run, groups) in self.runs.iter_mut().zip(self.table.by_partition(self.level)) {
             let before = run.bytes();
-            for groups in groups.chunks(VECTOR_SIZE) {
+            for groups in groups.chunks(count) {
                 self.table.save(groups, &mut chunk);
                 run.push(&chunk)?;
             }

@@ -15,7 +15,7 @@ use crate::executor::hash::{MAX_LEVEL, PARTITIONS, Picked, radix_of};
 use crate::executor::row_store::{RowFormat, RowStore};
 use crate::expr::aggregate::{Accumulator, AggregateCall, Groups, StateHeap, States};
 use crate::expr::eval::RowSet;
-use crate::types::{Chunk, DataType, FlatVector, PhysicalType, VECTOR_SIZE, Vector};
+use crate::types::{CHUNK_BYTES, Chunk, DataType, FlatVector, PhysicalType, VECTOR_SIZE, Vector};
 use std::sync::Arc;
 
 const FIRST_DIRECTORY: usize = 64;
@@ -131,6 +131,12 @@ impl GroupTable {
             + self.directory.capacity() * size_of::<u64>()
             + self.states.capacity()
             + self.heap.memory_size()
+    }
+
+    /// Groups to be copied at a time: as many as a chunk may have, by their number and by their bytes.
+    pub(super) fn chunk_groups(&self) -> usize {
+        let bytes = (self.store.memory_size() + self.heap.memory_size()) / self.len().max(1);
+        (CHUNK_BYTES / bytes.max(1)).clamp(1, VECTOR_SIZE)
     }
 
     /// Finds the groups of the picked rows, making those that are not there. `hashes` are by number of the row.

@@ -13,16 +13,16 @@ use crate::executor::spill::SpillRun;
 use crate::expr::eval::Evaluator;
 use crate::plan::physical::JoinType;
 use crate::types::{Chunk, FlatVector, PhysicalType, Selection, VECTOR_SIZE, Vector};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 /// A hash join at work.
 pub(in crate::executor) struct JoinState {
     pub(super) spec: Arc<JoinSpec>,
     parts: Mutex<Parts>,
-    /// Set when the right side is complete.
-    table: OnceLock<JoinTable>,
+    /// Set when the right side is complete, and until the partitions on disk need the memory.
+    table: RwLock<Option<Arc<JoinTable>>>,
     /// Partitions below this are in the table; the others are on disk.
     resident: AtomicUsize,
     /// A right row has a NULL key.
@@ -49,7 +49,7 @@ impl JoinState {
         Arc::new(Self {
             spec: Arc::clone(spec),
             parts: Mutex::default(),
-            table: OnceLock::new(),
+            table: RwLock::new(None),
             resident: AtomicUsize::new(PARTITIONS),
             has_null: AtomicBool::new(false),
             has_rows: AtomicBool::new(false),
@@ -62,9 +62,15 @@ impl JoinState {
     /// The rows in memory.
     ///
     /// # Panics
-    /// If the right side is not complete; left pipelines run after it.
-    pub(super) fn table(&self) -> &JoinTable {
-        self.table.get().expect("the right side is complete before a left row is read")
+    /// If the right side is not complete, or the rows have been given up; left pipelines run between.
+    pub(super) fn table(&self) -> Arc<JoinTable> {
+        self.table.read().clone().expect("the right side is in memory while left rows are read")
+    }
+
+    /// Gives the rows in memory up: all that are to come out have.
+    pub(super) fn drop_table(&self) {
+        *self.table.write() = None;
+        self.parts.lock().allowances.clear();
     }
 
     /// Whether rows of this hash are in memory.
@@ -145,8 +151,8 @@ impl Sink for JoinBuild {
         let bytes = allowances.iter().map(Allowance::bytes).sum();
         query.stats[spec.node].saw_memory(bytes);
         *self.0.parts.lock() = Parts { stores, allowances, runs };
-        let first = self.0.table.set(table).is_ok();
-        assert!(first, "a right side is completed once");
+        let before = self.0.table.write().replace(Arc::new(table));
+        assert!(before.is_none(), "a right side is completed once");
         Ok(())
     }
 }

@@ -5,9 +5,11 @@
 //!                   `-- refused: 16 partitions on disk, of which as many as fit come back into the table
 //!   left rows  --> table --> rows
 //!                   `-- partition on disk: to disk too
+//!   then, if right rows come out for their match or for having none: those in the table    (KeptSource)
 //!   then, partition by partition: right rows, as many as fit, x all left rows --> rows     (SpilledSource)
-//!   then, if right rows come out for their match or for having none: those                (KeptSource)
 //! ```
+//! The partitions have the memory of the table, which is given up before them.
+//!
 //! A partition whose right rows do not fit is done in several passes over its left rows, which remember what they have
 //! met; so neither size nor skew is a limit.
 
@@ -73,7 +75,7 @@ impl Stage for ProbeStage {
             self.set_aside(chunk)?;
         }
         let table = self.join.table();
-        while let Some(mut out) = self.prober.next(chunk, table, &mut self.flags)? {
+        while let Some(mut out) = self.prober.next(chunk, &table, &mut self.flags)? {
             self.query.check()?;
             if self.next.push(&mut out)? == Flow::Enough {
                 return Ok(Flow::Enough);
@@ -155,7 +157,7 @@ impl Reader for KeptReader {
             return Ok(false);
         }
         let end = table.store().len().min(start + VECTOR_SIZE);
-        *chunk = kept_rows(&self.0.spec, table, start..end);
+        *chunk = kept_rows(&self.0.spec, &table, start..end);
         Ok(true)
     }
 }

@@ -19,7 +19,11 @@ pub(in crate::executor) struct SpilledSource(pub(in crate::executor) Arc<JoinSta
 
 impl Source for SpilledSource {
     fn prepare(&self, _: &Arc<Query>) -> Result<usize> {
-        Ok(self.0.partitions_on_disk().len())
+        let partitions = self.0.partitions_on_disk().len();
+        if partitions > 0 {
+            self.0.drop_table();
+        }
+        Ok(partitions)
     }
 
     fn reader(&self, query: &Arc<Query>) -> Result<Box<dyn Reader>> {
@@ -79,10 +83,18 @@ impl Runs {
 
 impl RunsReader {
     fn next(&mut self) -> Result<Option<Chunk>> {
+        self.read(SpillReader::next)
+    }
+
+    fn next_block(&mut self) -> Result<Option<Chunk>> {
+        self.read(SpillReader::next_block)
+    }
+
+    fn read(&mut self, next: impl Fn(&mut SpillReader, &mut Chunk) -> Result<bool>) -> Result<Option<Chunk>> {
         loop {
             if let Some(reader) = &mut self.current {
                 let mut chunk = reader.chunk();
-                if reader.next(&mut chunk)? {
+                if next(reader, &mut chunk)? {
                     return Ok(Some(chunk));
                 }
             }
@@ -177,14 +189,14 @@ impl PartitionReader {
         }
     }
 
-    /// Reads as many right rows as there is memory for, at least a chunk of them.
+    /// Reads as many right rows as there is memory for, at least a block of them.
     fn load(&mut self) -> Result<()> {
         let Some(partition) = &mut self.current else { return Ok(()) };
         let spec = &self.join.spec;
         let mut store = RowStore::new(&spec.format);
         self.allowance.shrink_to(0);
-        // A chunk too many is accounted for all the same, below.
-        while let Some(chunk) = partition.right.next()? {
+        // A block too many is accounted for all the same, below.
+        while let Some(chunk) = partition.right.next_block()? {
             append_kept(&mut store, &chunk);
             let bytes = store.memory_size() + JoinTable::overhead(store.len());
             if !self.allowance.cover(bytes).unwrap_or(false) {

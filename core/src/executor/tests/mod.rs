@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod join;
+mod memory;
 mod order;
 
 use super::{ExecutorOptions, Names, Resources, RowStream, StatementContext, VirtualTables, execute};

@@ -57,7 +57,9 @@ impl Sink for WriteSink {
     fn stage(&self, query: &Arc<Query>) -> Result<Box<dyn Stage>> {
         let writer: Box<dyn Writer> = match &self.node {
             PhysicalNode::Insert(insert) => Box::new(InsertWriter::new(query, insert)?),
-            PhysicalNode::Update(update) => Box::new(update::UpdateWriter::new(query, update)?),
+            PhysicalNode::Update(update) => {
+                Box::new(update::UpdateWriter::new(query, self.returned.node(), update)?)
+            }
             PhysicalNode::Delete(delete) => Box::new(delete::DeleteWriter::new(query, delete)?),
             PhysicalNode::Lock { targets, limit, .. } => {
                 Box::new(lock::LockWriter::new(query, targets, limit.as_ref())?)

@@ -1,21 +1,20 @@
 //! Changes rows of a table.
 //!
 //! A row keeps its id, unless its id is its key and the key changes: then the row is deleted at once and the new one is
-//! inserted at the statement's end, when all rows that go have gone, so that `SET id = id + 1` works.
+//! inserted at the statement's end, when all rows that go have gone, so that `SET id = id + 1` works. Until then it
+//! waits in a buffer, on disk if there are many.
 
 use super::Writer;
 use super::assignments::Assignments;
 use super::target::{Target, encode_row, row_id};
 use crate::error::Result;
-use crate::executor::chunk_buffer::BufferWriter;
-use crate::executor::memory::Allowance;
+use crate::executor::chunk_buffer::{BufferWriter, ChunkBuffer};
 use crate::executor::pipeline::Flow;
 use crate::executor::resources::Query;
-use crate::ids::RowId;
 use crate::plan::physical::Update;
-use crate::table::Written;
+use crate::table::{Table, Written};
 use crate::transaction::Transaction;
-use crate::types::{Chunk, Selection, Vector};
+use crate::types::{Chunk, DataType, Selection, Vector};
 use std::sync::Arc;
 
 /// The writer.
@@ -24,38 +23,51 @@ pub(super) struct UpdateWriter {
     row_id: usize,
     old: Vec<usize>,
     assignments: Assignments,
-    /// Rows with new ids, in the form of storage, one after the other.
-    moved: Vec<u8>,
-    ends: Vec<usize>,
-    allowance: Allowance,
+    moved: Option<Moved>,
+    node: usize,
     returning: bool,
 }
 
+/// Rows with new ids, in the table's columns.
+struct Moved {
+    rows: Arc<ChunkBuffer>,
+    writer: BufferWriter,
+}
+
+impl Moved {
+    fn new(query: &Arc<Query>, node: usize, table: &Table) -> Result<Self> {
+        let types: Vec<DataType> = table.def().columns.iter().map(|column| column.ty).collect();
+        let rows = ChunkBuffer::in_order(node, &types);
+        Ok(Self { writer: BufferWriter::new(query, &rows)?, rows })
+    }
+}
+
 impl UpdateWriter {
-    pub(super) fn new(query: &Arc<Query>, update: &Update) -> Result<Self> {
+    /// Changes rows for the plan's node of this number.
+    ///
+    /// # Errors
+    /// XX001 if there is no such table, and what compiling finds.
+    pub(super) fn new(query: &Arc<Query>, node: usize, update: &Update) -> Result<Self> {
         let target = Target::new(query, update.table.storage, &update.checks)?;
         Ok(Self {
             assignments: Assignments::new(&target.table, &update.assignments)?,
             target,
             row_id: update.row_id,
             old: update.old.clone(),
-            moved: Vec::new(),
-            ends: Vec::new(),
-            allowance: query.allowance()?,
+            moved: None,
+            node,
             returning: update.returning,
         })
     }
 
-    /// Deletes a row and keeps its new form for the end.
-    fn move_row(&mut self, tx: &mut Transaction, id: RowId, rows: &Chunk, row: usize) -> Result<Written> {
+    /// Keeps some rows for the end, which have been deleted.
+    fn keep(&mut self, rows: &Chunk, moved: Selection) -> Result<()> {
         let Target { query, table, .. } = &self.target;
-        let written = table.move_out(query.store(), tx, id)?;
-        if written == Written::Done {
-            encode_row(table.layout(), |number| &rows.columns[number], row, &mut self.moved)?;
-            self.ends.push(self.moved.len());
-            self.allowance.demand(self.moved.capacity() + self.ends.capacity() * size_of::<usize>())?;
-        }
-        Ok(written)
+        let kept = match &mut self.moved {
+            Some(kept) => kept,
+            none => none.insert(Moved::new(query, self.node, table)?),
+        };
+        kept.writer.push(&Chunk { len: rows.len, selection: Some(moved), columns: rows.columns.clone() })
     }
 }
 
@@ -68,25 +80,35 @@ impl Writer for UpdateWriter {
         let rows = Chunk { len: chunk.len, selection: chunk.selection.clone(), columns };
         self.target.check(&rows)?;
         let (mut values, mut done): (Vec<u8>, Vec<u16>) = (Vec::new(), Vec::new());
+        let mut moved = Selection::default();
         for row in chunk.rows() {
             let Some(id) = row_id(&chunk.columns[self.row_id], row) else { continue };
-            let written = if self.assignments.moves(&old, &new, row) {
-                self.move_row(tx, id, &rows, row)?
+            let moves = self.assignments.moves(&old, &new, row);
+            let Target { query, table, suspects, .. } = &mut self.target;
+            let written = if moves {
+                table.move_out(query.store(), tx, id)?
             } else {
                 values.clear();
                 self.assignments.encode_kept(&new, row, &mut values)?;
-                let Target { query, table, suspects, .. } = &mut self.target;
                 table.update(query.store(), tx, id, self.assignments.kept_columns(), &values, suspects)?
             };
             match written {
                 // Rows of a chunk fit u16.
-                Written::Done => done.push(row as u16),
+                Written::Done => {
+                    done.push(row as u16);
+                    if moves {
+                        moved.rows_mut().push(row as u16);
+                    }
+                }
                 Written::Deleted | Written::Again => {}
                 Written::Changed => {
                     self.target.conflict(id);
                     return Ok(Flow::Enough);
                 }
             }
+        }
+        if !moved.is_empty() {
+            self.keep(&rows, moved)?;
         }
         self.target.count(done.len());
         if self.returning && !done.is_empty() {
@@ -99,10 +121,19 @@ impl Writer for UpdateWriter {
 
     fn finish(&mut self, tx: &mut Transaction, _: &mut BufferWriter) -> Result<()> {
         let Target { query, table, suspects, .. } = &mut self.target;
-        let mut start = 0;
-        for &end in &self.ends {
-            table.insert(query.store(), tx, &self.moved[start..end], suspects)?;
-            start = end;
+        if let Some(Moved { rows, mut writer }) = self.moved.take() {
+            writer.finish()?;
+            rows.complete();
+            let mut reader = rows.contents().reader();
+            let mut values = Vec::new();
+            while let Some(chunk) = reader.next()? {
+                query.check()?;
+                for row in chunk.rows() {
+                    values.clear();
+                    encode_row(table.layout(), |number| &chunk.columns[number], row, &mut values)?;
+                    table.insert(query.store(), tx, &values, suspects)?;
+                }
+            }
         }
         self.target.finish(tx)
     }

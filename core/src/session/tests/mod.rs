@@ -2,6 +2,7 @@
 
 mod isolation;
 mod limits;
+mod memory;
 mod plans;
 mod prepared;
 mod progress;

@@ -1,6 +1,6 @@
 //! Up to 2048 rows: columns of equal length and, after a filter, which of the rows still count.
 
-use super::{FlatVector, VECTOR_SIZE, Vector};
+use super::{CHUNK_BYTES, FlatVector, VECTOR_SIZE, Vector};
 use crate::error::Result;
 use crate::types::{DataType, PhysicalType, Value};
 use std::sync::Arc;
@@ -75,6 +75,27 @@ impl Chunk {
     pub fn rows(&self) -> impl Iterator<Item = usize> + '_ {
         let selected = self.selection.as_ref().map(Selection::as_slice);
         (0..self.count()).map(move |i| selected.map_or(i, |rows| usize::from(rows[i])))
+    }
+
+    /// Bytes that long strings of this chunk keep, but for those that an operator has and accounts for.
+    pub fn string_bytes(&self) -> usize {
+        self.columns.iter().map(Vector::string_bytes).sum()
+    }
+
+    /// Whether it should get no more rows: it has as many as it may have, or long strings enough.
+    pub fn is_full(&self) -> bool {
+        self.len == VECTOR_SIZE || self.string_bytes() >= CHUNK_BYTES
+    }
+
+    /// Drops the rows from the `len`-th on of a chunk whose columns are flat and whose rows all count.
+    pub fn truncate(&mut self, len: usize) {
+        debug_assert!(self.selection.is_none());
+        self.len = self.len.min(len);
+        self.columns.iter_mut().for_each(|column| {
+            if let Vector::Flat(flat) = column {
+                flat.truncate(len);
+            }
+        });
     }
 
     /// Empties the chunk for the next batch and keeps the memory of its flat columns.

@@ -74,6 +74,14 @@ impl FlatVector {
         }
     }
 
+    /// Drops the rows from the `len`-th on.
+    pub fn truncate(&mut self, len: usize) {
+        if len < self.len {
+            self.len = len;
+            self.validity.truncate(len);
+        }
+    }
+
     /// Makes room for `rows` in all. Grows in doubles, so that pushing is linear.
     pub fn reserve(&mut self, rows: usize) {
         let bytes = rows * self.physical.width();
@@ -389,6 +397,13 @@ impl FlatVector {
         self.len += len;
         let bytes = &source.values.slice::<u8>(end * width)[offset * width..];
         Arc::make_mut(&mut self.values).slice_mut::<u8>(to)[from..].copy_from_slice(bytes);
+    }
+
+    /// Bytes of long strings that the vector keeps, but for those that somebody else answers for.
+    pub fn string_bytes(&self) -> usize {
+        let own = self.tail.as_ref().map_or(0, HeapWriter::used);
+        let heaps = self.heaps.iter().filter(|heap| !heap.is_accounted());
+        own + heaps.map(|heap| heap.memory_size()).sum::<usize>()
     }
 
     /// Bytes of memory; heaps shared with other vectors count in each.

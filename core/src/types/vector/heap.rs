@@ -14,6 +14,11 @@ use std::sync::Arc;
 pub trait StringHeap: Send + Sync {
     /// Bytes held.
     fn memory_size(&self) -> usize;
+
+    /// Whether somebody else answers for these bytes: an operator whose rows they belong to.
+    fn is_accounted(&self) -> bool {
+        false
+    }
 }
 
 const FIRST_BLOCK: usize = 4 << 10;
@@ -73,6 +78,11 @@ impl HeapWriter {
             self.used = 0;
         }
         alone
+    }
+
+    /// Bytes written since the last reset.
+    pub(super) fn used(&self) -> usize {
+        self.used
     }
 
     /// The block, for those who keep headers into it.

@@ -1,4 +1,5 @@
-//! Vectors: the executor's format. A [`Chunk`] is up to [`VECTOR_SIZE`] rows, a [`Vector`] one of its columns.
+//! Vectors: the executor's format. A [`Chunk`] is up to [`VECTOR_SIZE`] rows, fewer if their strings are
+//! [`CHUNK_BYTES`] together; a [`Vector`] is one of its columns.
 //!
 //! ```text
 //!   Flat          values  |v0|v1|v2|v3|..   16-byte aligned, one slot a row
@@ -42,6 +43,9 @@ pub use validity::Validity;
 
 /// Rows of a full chunk.
 pub const VECTOR_SIZE: usize = 2048;
+
+/// Bytes of long strings with which a chunk is full however few its rows are.
+pub const CHUNK_BYTES: usize = 1 << 20;
 
 /// A column of a chunk in one of four forms.
 #[derive(Clone, Debug)]
@@ -260,6 +264,11 @@ impl Vector {
                 Self::Flat(part)
             }
         }
+    }
+
+    /// As [`FlatVector::string_bytes`].
+    pub fn string_bytes(&self) -> usize {
+        self.base().map_or(0, |(base, _)| base.string_bytes())
     }
 
     /// Bytes of memory; what is shared counts in each vector that shares it.

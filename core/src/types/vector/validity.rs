@@ -38,6 +38,14 @@ impl Validity {
         self.words.clear();
     }
 
+    /// Makes every row from `len` on a value.
+    pub fn truncate(&mut self, len: usize) {
+        self.words.truncate(len.div_ceil(64));
+        if let Some(last) = self.words.get_mut(len / 64) {
+            *last |= u64::MAX << (len % 64);
+        }
+    }
+
     /// The bitmap, or `None` if no row is NULL. Rows past its end are values.
     pub fn words(&self) -> Option<&[u64]> {
         self.nulls.then_some(&self.words)
@@ -96,6 +104,11 @@ mod tests {
         assert!(!w.is_valid(3) && !w.is_valid(70) && w.is_valid(71));
         w.set_valid(3);
         assert_eq!(w.count_nulls(128), 1);
+        w.set_null(71);
+        w.truncate(71);
+        assert!(!w.is_valid(70) && w.is_valid(71));
+        w.truncate(64);
+        assert_eq!(w.count_nulls(128), 0);
         w.clear();
         assert!(w.all_valid() && w.is_valid(70));
     }
