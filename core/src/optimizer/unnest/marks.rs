@@ -12,7 +12,7 @@ pub(super) fn simplify(plan: &mut LogicalPlan) {
 }
 
 /// How often each column is read.
-fn count_reads(plan: &LogicalPlan, reads: &mut HashMap<usize, usize>) {
+pub(super) fn count_reads(plan: &LogicalPlan, reads: &mut HashMap<usize, usize>) {
     plan.for_each_expr(&mut |expr| {
         expr.any(&mut |node| {
             if let Expr::Column { index, .. } = node {

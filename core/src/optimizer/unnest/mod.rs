@@ -18,7 +18,7 @@
 //! rows, becomes the outer join of its groups.
 //!
 //! Before that, conditions that are the truth value of a subquery and nothing else turn its mark join into a semi or
-//! anti join (marks.rs).
+//! anti join (marks.rs), and subqueries in branches that not all rows take are kept from the others (guard.rs).
 //!
 //! 1. Outer dependent joins go first; when one is done, what is right of it reads nothing of what is left of it.
 //! 2. Where `c` takes the place of `o` because of `c = o`, the answers are joined by `=`: there is none for NULL. Where
@@ -26,6 +26,7 @@
 //! 3. A single join that may fail is never asked for values that its query would not have asked for.
 
 mod domain;
+mod guard;
 mod known;
 mod marks;
 mod pieces;
@@ -46,6 +47,7 @@ use push::Correlation;
 /// 0A000 for the few forms that cannot be unnested: a LIMIT whose count is computed from the row it is asked for.
 pub fn unnest(mut plan: LogicalPlan, columns: &mut Columns) -> Result<LogicalPlan> {
     marks::simplify(&mut plan);
+    guard::guard(&mut plan);
     eliminate(plan, columns)
 }
 
