@@ -31,7 +31,8 @@ pub(super) fn guard(plan: &mut LogicalPlan) {
 }
 
 fn guard_below(plan: &mut LogicalPlan, reads: &HashMap<usize, usize>) {
-    if matches!(plan, LogicalPlan::Project(_) | LogicalPlan::Filter(_) | LogicalPlan::Update(_)) {
+    // The condition of a join is asked of pairs; what it reads of one side stays unguarded.
+    if !matches!(plan, LogicalPlan::Join(_)) {
         let mut exprs = Vec::new();
         plan.for_each_expr(&mut |expr| exprs.push(expr.clone()));
         if matches!(plan, LogicalPlan::Filter(_)) && exprs.len() > 1 {

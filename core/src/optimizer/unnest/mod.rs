@@ -23,7 +23,8 @@
 //! 1. Outer dependent joins go first; when one is done, what is right of it reads nothing of what is left of it.
 //! 2. Where `c` takes the place of `o` because of `c = o`, the answers are joined by `=`: there is none for NULL. Where
 //!    D does, they are joined by `IS NOT DISTINCT FROM`.
-//! 3. A single join that may fail is never asked for values that its query would not have asked for.
+//! 3. A single join that may fail, or an expression that does so for values that are not rare, is never asked for values
+//!    that its query would not have asked for.
 
 mod domain;
 mod guard;

@@ -77,24 +77,59 @@ pub(super) fn interchangeable(a: &DataType, b: &DataType) -> bool {
     }
 }
 
-/// Whether a plan has other rows each time it is asked. A subquery or a common table that reads nothing around it is
-/// computed once for all.
+/// Whether a plan has other rows each time it is asked.
 pub(super) fn is_volatile(plan: &LogicalPlan) -> bool {
-    let mut volatile = false;
-    plan.for_each_expr(&mut |expr| volatile |= expr.volatility() == Volatility::Volatile);
-    let below = |plan: &LogicalPlan| match plan {
+    is_asked(plan, &|node| {
+        let mut volatile = false;
+        node.for_each_expr(&mut |expr| volatile |= expr.volatility() == Volatility::Volatile);
+        volatile
+    })
+}
+
+/// Functions that have no result for arguments that are not rare.
+const PARTIAL: [&str; 12] =
+    ["/", "%", "mod", "div", "sqrt", "|/", "ln", "log", "log10", "^", "power", "date_bin"];
+
+/// Whether a plan computes something that fails for values that are not rare, so that it must not see those nobody asks
+/// for: it divides, or reads text as something else. Overflow is rare. Conditions are left out: they drop rows wherever
+/// they are.
+pub(super) fn often_fails(plan: &LogicalPlan) -> bool {
+    let fails = |node: &Expr| match node {
+        Expr::Call { function, arguments, .. } => {
+            PARTIAL.contains(&function.name) && arguments.last().is_some_and(|by| !by.is_constant())
+        }
+        Expr::Cast { operand, to, .. } => {
+            operand.data_type().is_string() && !to.is_string() && !operand.is_constant()
+        }
+        _ => false,
+    };
+    is_asked(plan, &|node| {
+        let mut any = false;
+        if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
+            node.for_each_expr(&mut |expr| any |= expr.any(&mut |node| fails(node)));
+        }
+        any
+    })
+}
+
+/// Whether a test holds for a node of what is computed whenever a plan is asked. A subquery or a common table that reads
+/// nothing around it is computed once for all.
+fn is_asked(plan: &LogicalPlan, test: &dyn Fn(&LogicalPlan) -> bool) -> bool {
+    if test(plan) {
+        return true;
+    }
+    match plan {
         LogicalPlan::Join(join) if !join.right.is_correlated() => match join.kind {
             JoinKind::Single | JoinKind::Mark { .. } | JoinKind::Semi | JoinKind::Anti => {
-                is_volatile(&join.left)
+                is_asked(&join.left, test)
             }
             JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full => {
-                is_volatile(&join.left) || is_volatile(&join.right)
+                is_asked(&join.left, test) || is_asked(&join.right, test)
             }
         },
-        LogicalPlan::With(with) if !with.definition.is_correlated() => is_volatile(&with.body),
-        other => other.inputs().into_iter().any(is_volatile),
-    };
-    volatile || below(plan)
+        LogicalPlan::With(with) if !with.definition.is_correlated() => is_asked(&with.body, test),
+        other => other.inputs().into_iter().any(|input| is_asked(input, test)),
+    }
 }
 
 /// The count of no rows.

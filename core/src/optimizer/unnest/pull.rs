@@ -27,6 +27,11 @@ pub(super) fn pull(join: Join) -> Result<Join, Box<Join>> {
     if matches!(join.kind, JoinKind::Semi | JoinKind::Anti | JoinKind::Mark { .. }) {
         attempt.strip(&mut right);
     }
+    // What is computed from the conditions' rows must not be computed for others where it may fail.
+    let computed = if attempt.reads_right { &join.right } else { &right };
+    if pieces::often_fails(computed) {
+        return Err(Box::new(join));
+    }
     attempt.take(&mut right);
     if right.outer_columns().iter().any(|id| attempt.left.contains(id)) {
         return Err(Box::new(join));

@@ -7,7 +7,8 @@
 use super::domain::Domain;
 use super::known::Known;
 use super::pieces::{
-    Repr, Representative, filtered, inner, is_settled, is_volatile, passed, replace, substitute, zero,
+    Repr, Representative, filtered, inner, is_settled, is_volatile, often_fails, passed, replace, substitute,
+    zero,
 };
 use super::{equal, has_single, pass};
 use crate::error::{Result, StatementError};
@@ -41,7 +42,7 @@ impl<'c> Correlation<'c> {
         let volatile = is_volatile(&join.right);
         let domain = Domain::of(join, &outer, volatile, columns)?;
         outer.extend(domain.row());
-        let substitutes = !volatile && !has_single(&join.right);
+        let substitutes = !volatile && !often_fails(&join.right) && !has_single(&join.right);
         Ok(Self { columns, outer, domain, substitutes, tables: HashMap::new() })
     }
 
