@@ -1,11 +1,12 @@
-//! Locking a row without changing it.
+//! Locking a row without changing it, and what becomes of a row that another transaction has changed.
 
-use super::write::{Written, fate, is_lost, refused};
+use super::write::Written;
 use super::{Store, Table, versions_of, versions_of_read};
 use crate::error::{Result, TransactionError};
 use crate::ids::{RowId, TransactionId};
 use crate::pager::Attempt;
-use crate::transaction::{Isolation, RowLockMode, StampState, Transaction};
+use crate::transaction::{Change, Isolation, RowLockMode, StampState, StatusTable, Transaction, UndoRecord};
+use std::sync::Arc;
 
 /// What became of an attempt to lock a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,5 +104,52 @@ impl Table {
         }
         let granted = tx.party().locker.try_lock_row(self.key(row), mode);
         Ok(if granted { Step::Done } else { Step::Held })
+    }
+}
+
+/// Whether a REPEATABLE READ transaction has lost a row that somebody else is writing: a version below the one in
+/// progress has committed since the snapshot, so that waiting would change nothing.
+pub(super) fn is_lost(newest: &UndoRecord, tx: &Transaction, statuses: &StatusTable) -> bool {
+    if tx.isolation() == Isolation::ReadCommitted {
+        return false;
+    }
+    let mut next = newest.older();
+    while let Some(record) = next {
+        if let StampState::Committed(ts) = record.stamp.resolve(statuses) {
+            return !tx.view().snapshot.sees(ts);
+        }
+        next = record.older();
+    }
+    false
+}
+
+/// What became of the row that the transaction's snapshot sees, when a transaction that it does not see has committed
+/// a newer version. The first deletion of that row decides: what stands under its id now may be another one.
+pub(super) fn fate(newest: &Arc<UndoRecord>, tx: &Transaction, statuses: &StatusTable) -> Written {
+    let mut fate = Written::Changed;
+    let mut next = Some(Arc::clone(newest));
+    while let Some(record) = next {
+        match record.stamp.resolve(statuses) {
+            StampState::Committed(ts) if tx.view().snapshot.sees(ts) => break,
+            StampState::Committed(_) | StampState::InProgress(_) | StampState::Aborted => {}
+        }
+        if let Change::Delete { moves } = record.change {
+            fate = if moves { Written::Changed } else { Written::Deleted };
+        }
+        next = record.older();
+    }
+    fate
+}
+
+/// Gives the answer to a row that may not be written, or the error that it is at this isolation level.
+pub(super) fn refused(tx: &Transaction, written: Written) -> Result<Written> {
+    let cause = match written {
+        Written::Changed => "update",
+        Written::Deleted => "delete",
+        Written::Done | Written::Again => return Ok(written),
+    };
+    match tx.isolation() {
+        Isolation::ReadCommitted => Ok(written),
+        Isolation::RepeatableRead => Err(TransactionError::Serialization { cause }.into()),
     }
 }

@@ -10,15 +10,14 @@
 
 use super::index::{Index, KeyError};
 use super::leaf::{self, LeafMut, LeafView, Room};
+use super::lock::{fate, is_lost, refused};
 use super::unique::Suspect;
 use super::{RowKey, Store, Table, TableDef, corrupt, overflow, versions_of, view_of};
 use crate::codec::row::{Cell, RowView};
-use crate::error::{DataError, Result, StorageError, TransactionError};
+use crate::error::{DataError, Result, StorageError};
 use crate::ids::{RowId, TransactionId};
 use crate::pager::{Attempt, WriteGuard};
-use crate::transaction::{
-    Change, Effect, Garbage, Isolation, RowLockMode, StampState, StatusTable, Transaction, UndoRecord,
-};
+use crate::transaction::{Change, Effect, Garbage, RowLockMode, StampState, Transaction};
 use crate::types::Scalar;
 use std::sync::Arc;
 
@@ -550,52 +549,5 @@ pub(super) fn entry_or_restart(
         Ok(entry) => Ok(Some(entry)),
         Err(KeyError::Restart(restart)) => Err(restart),
         Err(KeyError::TooLong(_)) => Ok(None),
-    }
-}
-
-/// Whether a REPEATABLE READ transaction has lost a row that somebody else is writing: a version below the one in
-/// progress has committed since the snapshot, so that waiting would change nothing.
-pub(super) fn is_lost(newest: &UndoRecord, tx: &Transaction, statuses: &StatusTable) -> bool {
-    if tx.isolation() == Isolation::ReadCommitted {
-        return false;
-    }
-    let mut next = newest.older();
-    while let Some(record) = next {
-        if let StampState::Committed(ts) = record.stamp.resolve(statuses) {
-            return !tx.view().snapshot.sees(ts);
-        }
-        next = record.older();
-    }
-    false
-}
-
-/// What became of the row that the transaction's snapshot sees, when a transaction that it does not see has committed
-/// a newer version. The first deletion of that row decides: what stands under its id now may be another one.
-pub(super) fn fate(newest: &Arc<UndoRecord>, tx: &Transaction, statuses: &StatusTable) -> Written {
-    let mut fate = Written::Changed;
-    let mut next = Some(Arc::clone(newest));
-    while let Some(record) = next {
-        match record.stamp.resolve(statuses) {
-            StampState::Committed(ts) if tx.view().snapshot.sees(ts) => break,
-            StampState::Committed(_) | StampState::InProgress(_) | StampState::Aborted => {}
-        }
-        if let Change::Delete { moves } = record.change {
-            fate = if moves { Written::Changed } else { Written::Deleted };
-        }
-        next = record.older();
-    }
-    fate
-}
-
-/// Gives the answer to a row that may not be written, or the error that it is at this isolation level.
-pub(super) fn refused(tx: &Transaction, written: Written) -> Result<Written> {
-    let cause = match written {
-        Written::Changed => "update",
-        Written::Deleted => "delete",
-        Written::Done | Written::Again => return Ok(written),
-    };
-    match tx.isolation() {
-        Isolation::ReadCommitted => Ok(written),
-        Isolation::RepeatableRead => Err(TransactionError::Serialization { cause }.into()),
     }
 }
