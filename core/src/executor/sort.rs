@@ -36,6 +36,13 @@ fn merge_bytes(runs: &[SpillRun]) -> usize {
     runs.iter().map(|run| MERGE_BYTES.max(2 * run.largest_extent())).sum()
 }
 
+/// How many of these runs are merged at once, at the least.
+fn least_fan_in(runs: &[SpillRun]) -> usize {
+    let some = LEAST_FAN_IN.min(runs.len());
+    let are_long = merge_bytes(&runs[..some]) > 2 * LEAST_FAN_IN * MERGE_BYTES;
+    if are_long { some.min(2) } else { some }
+}
+
 /// Rows of a block, when `bytes` are those of `rows`.
 fn block_rows(bytes: usize, rows: usize) -> usize {
     (BLOCK_BYTES / (bytes / rows.max(1)).max(1)).clamp(1, VECTOR_SIZE)
@@ -275,9 +282,11 @@ impl Sort {
             return Ok(());
         }
         let mut allowance = query.allowance()?;
+        if !allowance.cover(merge_bytes(&disk[..least_fan_in(&disk)])).unwrap_or(false) {
+            disk.extend(self.spill_all(query)?);
+        }
         loop {
-            let least = LEAST_FAN_IN.min(disk.len());
-            let least = if merge_bytes(&disk[..least]) > LEAST_FAN_IN * MERGE_BYTES * 2 { 2 } else { least };
+            let least = least_fan_in(&disk);
             let mut fan_in = disk.len();
             while fan_in > least && !allowance.cover(merge_bytes(&disk[..fan_in])).unwrap_or(false) {
                 fan_in = (fan_in / 2).max(least);
@@ -286,27 +295,42 @@ impl Sort {
             if fan_in == disk.len() {
                 break;
             }
-            let file = self.file(query)?;
-            let before = file.written();
             let parts: Vec<SpillRun> = disk.drain(..fan_in).collect();
-            let mut merged = SpillRun::new(&file, &self.shapes);
-            let mut merge = Merge::new(parts.iter().map(SpillRun::reader).map(Cursor::on_disk))?;
-            let bytes: u64 = parts.iter().map(SpillRun::bytes).sum();
-            let rows: u64 = parts.iter().map(SpillRun::rows).sum();
-            let block = block_rows(bytes as usize, rows as usize);
-            let mut chunk = Chunk::default();
-            while merge.next(block, true, &mut chunk)? {
-                query.check()?;
-                merged.push(&chunk)?;
-            }
-            merged.flush()?;
-            query.stats[self.node].add_spilled(file.written() - before);
-            disk.push(merged);
+            disk.push(self.merge(query, &parts)?);
         }
         let mut runs = self.runs.lock();
         runs.disk = disk;
         runs.allowances.push(allowance);
         Ok(())
+    }
+
+    /// Writes the runs in memory to disk, which makes room for a merge.
+    fn spill_all(&self, query: &Query) -> Result<Vec<SpillRun>> {
+        let Runs { memory, allowances, .. } = std::mem::take(&mut *self.runs.lock());
+        for run in memory {
+            self.spill(query, &run)?;
+        }
+        drop(allowances);
+        Ok(std::mem::take(&mut self.runs.lock().disk))
+    }
+
+    /// Makes one run on disk of several.
+    fn merge(&self, query: &Query, parts: &[SpillRun]) -> Result<SpillRun> {
+        let file = self.file(query)?;
+        let before = file.written();
+        let mut merged = SpillRun::new(&file, &self.shapes);
+        let mut merge = Merge::new(parts.iter().map(SpillRun::reader).map(Cursor::on_disk))?;
+        let bytes: u64 = parts.iter().map(SpillRun::bytes).sum();
+        let rows: u64 = parts.iter().map(SpillRun::rows).sum();
+        let block = block_rows(bytes as usize, rows as usize);
+        let mut chunk = Chunk::default();
+        while merge.next(block, true, &mut chunk)? {
+            query.check()?;
+            merged.push(&chunk)?;
+        }
+        merged.flush()?;
+        query.stats[self.node].add_spilled(file.written() - before);
+        Ok(merged)
     }
 
     /// Gives the rows of all runs out.

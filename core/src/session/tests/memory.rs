@@ -157,3 +157,18 @@ fn large_states_come_out_in_small_chunks() {
         assert_eq!(ask(&client, &sums), "40|192000|192000");
     }
 }
+
+#[test]
+fn few_very_long_rows_are_sorted() {
+    let client = limited("4MB");
+    talk(
+        &client,
+        &[
+            ("CREATE TABLE t (id int, s text)", "CREATE TABLE"),
+            ("INSERT INTO t SELECT g, repeat(md5(g::text), 9000) FROM generate_series(1, 40) g", "INSERT 40"),
+        ],
+    );
+    let sorted = "SELECT id, length(s) FROM (SELECT id, s FROM t ORDER BY s OFFSET 1) q";
+    let expected = ask(&client, "SELECT id, 288000 FROM t ORDER BY md5(id::text) OFFSET 1");
+    assert_eq!(ask(&client, sorted), expected);
+}
