@@ -17,8 +17,8 @@ fn rows_on_disk_are_read_in_chunks_of_bounded_bytes() {
     let mut run = SpillRun::new(&SpillFile::create(&db.resources).unwrap(), &shapes);
     let row = |i: usize| {
         let text = |length: usize| Value::Text(i.to_string().repeat(length).into());
-        let long = if i % 7 == 0 { Value::Null } else { text(1000) };
-        let number = if i % 3 == 0 { Value::Null } else { Value::Integer(i as i32) };
+        let long = if i.is_multiple_of(7) { Value::Null } else { text(1000) };
+        let number = if i.is_multiple_of(3) { Value::Null } else { Value::Integer(i as i32) };
         vec![number, long, if i == 1111 { text(1 << 20) } else { text(1) }]
     };
     let mut rows = 0;
