@@ -324,12 +324,12 @@ impl Session {
         given: usize,
         run: impl FnOnce(&mut Self) -> Result<Started>,
     ) -> Result<Started> {
-        self.detach_portal();
-        self.engine.engine()?;
-        self.cancel.start_statement(self.settings.duration(Setting::StatementTimeout));
         if std::mem::take(&mut self.running) {
             self.give_up_panicked()?;
         }
+        self.detach_portal();
+        self.engine.engine()?;
+        self.cancel.start_statement(self.settings.duration(Setting::StatementTimeout));
         self.check_block(&prepared.statement.kind)?;
         let expected = prepared.parameters.len();
         if given != expected {

@@ -125,6 +125,10 @@ impl Session {
 
     /// Fetches what is left of the open result, since a statement is about to begin.
     pub(super) fn detach_portal(&mut self) {
+        if self.running {
+            // What panicked has no more rows that could be trusted.
+            self.portal = None;
+        }
         let Some(portal) = &mut self.portal else { return };
         let (rest, number) = (Arc::clone(&portal.rest), portal.number);
         let mut fetched = rest.fetched.lock();
