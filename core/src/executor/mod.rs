@@ -96,20 +96,26 @@ pub fn execute(
     plan: &Arc<PhysicalPlan>,
     statement: StatementContext,
 ) -> Result<RowStream> {
-    stack::with_room(plan.size(), || {
-        if plan.writes() { write(resources, plan, statement) } else { start(resources, plan, statement, 0.0) }
+    let nodes = plan.size();
+    stack::with_room(nodes, || {
+        if plan.writes() {
+            write(resources, plan, nodes, statement)
+        } else {
+            start(resources, plan, nodes, statement, 0.0)
+        }
     })
 }
 
 fn write(
     resources: &Arc<Resources>,
     plan: &Arc<PhysicalPlan>,
+    nodes: usize,
     mut statement: StatementContext,
 ) -> Result<RowStream> {
     let mut reached = 0.0;
     for _ in 0..=MAX_RESTARTS {
         let before = statement.transaction.as_ref().map(|transaction| transaction.lock().mark());
-        let mut stream = start(resources, plan, statement.clone(), reached)?;
+        let mut stream = start(resources, plan, nodes, statement.clone(), reached)?;
         stream.begin()?;
         let Some(row) = stream.take_conflict() else { return Ok(stream) };
         reached = statement.meter.fraction().unwrap_or(0.0);
@@ -129,13 +135,14 @@ fn write(
 fn start(
     resources: &Arc<Resources>,
     plan: &Arc<PhysicalPlan>,
+    nodes: usize,
     statement: StatementContext,
     reached: f64,
 ) -> Result<RowStream> {
     let query = Arc::new(Query {
         resources: Arc::clone(resources),
         statement,
-        stats: std::iter::repeat_with(NodeStats::default).take(plan.size()).collect(),
+        stats: std::iter::repeat_with(NodeStats::default).take(nodes).collect(),
         runtime_filters: RwLock::new(HashMap::new()),
         conflict: Mutex::new(None),
         affected: AtomicU64::new(0),
