@@ -4,7 +4,7 @@
 //! On the way an OR of ANDs gives up what all its terms share, an outer join whose NULLs a condition above it refuses
 //! becomes an inner one, and an OR over both sides of a join leaves each side the part that follows for it alone.
 
-use crate::expr::fold::is_safe_cast;
+use crate::expr::fold::may_fail;
 use crate::expr::{CompareOp, Expr, IsTest, Volatility};
 use crate::plan::logical::{
     Aggregate, ColumnId, Computed, Distinct, Filter, Join, JoinKind, LogicalPlan, SetOperation,
@@ -29,17 +29,6 @@ fn reads_only(expr: &Expr, set: &ColumnSet) -> bool {
 
 fn is_volatile(expr: &Expr) -> bool {
     expr.volatility() == Volatility::Volatile
-}
-
-/// Whether computing an expression may fail for some row.
-fn may_fail(expr: &Expr) -> bool {
-    expr.any(&mut |node| match node {
-        Expr::Call { .. } => !node.columns().is_empty(),
-        Expr::Cast { operand, to, .. } => {
-            !node.columns().is_empty() && !is_safe_cast(&operand.data_type(), to)
-        }
-        _ => false,
-    })
 }
 
 /// `plan` with only the rows for which all conditions are true.
