@@ -10,10 +10,11 @@ use std::time::Duration;
 
 /// Between looks; short enough that versions do not pile up, long enough to cost nothing.
 const PERIOD: Duration = Duration::from_millis(20);
-/// A commit that does not wait is durable after about so many looks: PostgreSQL's `wal_writer_delay`, 200 ms.
-const LOOKS_TO_FLUSH: u32 = 10;
+/// What commits that do not wait have left in the log is written at every so many looks, as often as PostgreSQL does by
+/// default (`wal_writer_delay`, 200 ms) but for the time that a cut or clearing up takes in between.
+const LOOKS_TO_FLUSH: u64 = 10;
 /// A cut that failed is tried again after so many looks.
-const LOOKS_TO_RETRY: u32 = 50;
+const LOOKS_TO_RETRY: u64 = 50;
 /// Pieces of garbage cleared without a pause.
 const BATCH: usize = 10_000;
 
@@ -42,7 +43,7 @@ impl Housekeeper {
 
 fn run(engine: &Weak<Engine>, (stop, signal): &(Mutex<bool>, Condvar), log_limit: u64) {
     let mut stopped = stop.lock();
-    let (mut looks, mut next_cut) = (0_u32, 0_u32);
+    let (mut looks, mut next_cut) = (0_u64, 0_u64);
     while !*stopped {
         signal.wait_for(&mut stopped, PERIOD);
         let Some(engine) = engine.upgrade() else { return };
@@ -53,12 +54,12 @@ fn run(engine: &Weak<Engine>, (stop, signal): &(Mutex<bool>, Condvar), log_limit
         // No failure loses anything: garbage stays listed, the former cut stands. All are tried again, and a
         // failure that stops the database is told to every session by its next statement.
         engine.store().collect_garbage(BATCH).ok();
-        looks = looks.wrapping_add(1);
+        looks += 1;
         if looks.is_multiple_of(LOOKS_TO_FLUSH) {
             engine.flush_log().ok();
         }
         if engine.log_length() > log_limit && looks >= next_cut {
-            next_cut = if engine.checkpoint().is_err() { looks.saturating_add(LOOKS_TO_RETRY) } else { 0 };
+            next_cut = if engine.checkpoint().is_err() { looks + LOOKS_TO_RETRY } else { 0 };
         }
         drop(engine);
         stopped = stop.lock();

@@ -60,7 +60,8 @@ impl SharedEngine {
         Ok(Self { inner: Some(inner) })
     }
 
-    /// Verifies every page, table and index of a database file that is there and that nobody has open.
+    /// Verifies every page, table and index of a database file that is there and that nobody has open. Nothing else is
+    /// opened or closed in this process meanwhile.
     ///
     /// # Errors
     /// 55006 when somebody has it open, this process included; as [`Engine::open`] and [`Engine::check`].
