@@ -74,11 +74,6 @@ fn run(shell: &mut Shell, args: &Args) -> bool {
 }
 
 fn check(path: &std::path::Path) -> ExitCode {
-    // Opening would make a file that is not there.
-    if !path.is_file() {
-        complain(&format!("rustdb: there is no file \"{}\"", path.display()));
-        return ExitCode::from(CANNOT_OPEN);
-    }
     match rustdb::Database::check(path) {
         Ok(report) if report.problems.is_empty() => {
             say(&format!("ok: {} rows, {} pages", report.rows, report.pages));
