@@ -93,7 +93,8 @@ impl<S: ByteSource> Records<S> {
     /// Finds the fields of the next record; false at the end.
     ///
     /// # Errors
-    /// 22P04 for a quote that is never closed or a line that ends otherwise than the first, 54000 for a record that is too long; I/O errors.
+    /// 22P04 for a quote that is never closed or a line that ends otherwise than the first, 54000 for a record that is
+    /// too long; I/O errors.
     pub(super) fn next(&mut self) -> Result<bool> {
         self.line = self.next_line;
         loop {
