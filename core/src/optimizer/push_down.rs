@@ -331,7 +331,7 @@ fn strengthen(kind: JoinKind, conditions: &[Expr], left: &ColumnSet, right: &Col
 }
 
 /// Whether a condition is not true where all columns of a set are NULL.
-fn refuses_null(expr: &Expr, set: &ColumnSet) -> bool {
+pub(super) fn refuses_null(expr: &Expr, set: &ColumnSet) -> bool {
     match expr {
         Expr::And(terms) => terms.iter().any(|term| refuses_null(term, set)),
         Expr::Or(terms) => terms.iter().all(|term| refuses_null(term, set)),

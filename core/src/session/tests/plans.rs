@@ -240,3 +240,45 @@ fn subqueries_meet_the_rows_that_ask_them() {
     assert!(!plan.contains("Nested Loop"), "{plan}");
     assert_eq!(ask(&a, sql), "200010000");
 }
+
+#[test]
+fn rows_are_dropped_before_outer_joins_and_joins_below_subqueries() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    talk(
+        &a,
+        &[
+            ("CREATE TABLE few (id int PRIMARY KEY, word text)", "CREATE TABLE"),
+            ("INSERT INTO few SELECT g, 'w' || g FROM generate_series(1, 10) AS g(g)", "INSERT 10"),
+            ("ANALYZE few", "ANALYZE"),
+        ],
+    );
+    for (sql, join, answer) in [
+        // The inner join is written after the outer one.
+        (
+            "SELECT count(y.a), count(*) FROM pairs x LEFT JOIN pairs y ON y.a = x.b JOIN few f ON f.id = x.id",
+            "Hash Right Join  (rows=10)",
+            "2000|2000",
+        ),
+        (
+            "SELECT count(y.a), count(*) FROM few f JOIN (pairs y RIGHT JOIN pairs x ON y.a = x.b) ON f.id = x.id",
+            "Hash Right Join  (rows=10)",
+            "2000|2000",
+        ),
+        // A subquery that few rows pass, and one that is asked for few.
+        (
+            "SELECT count(*) FROM pairs x JOIN pairs y ON y.a = x.a WHERE EXISTS (SELECT FROM few f WHERE f.id = x.id)",
+            "Hash Semi Join  (rows=10)",
+            "2000",
+        ),
+        (
+            "SELECT count(*) FROM pairs x JOIN few f ON f.id = x.id WHERE NOT EXISTS (SELECT FROM pairs y WHERE y.a = x.b + 95)",
+            "Hash Right Anti Join  (rows=4)",
+            "6",
+        ),
+    ] {
+        let plan = ask(&a, &format!("EXPLAIN {sql}"));
+        assert!(plan.contains(join), "{sql}: {plan}");
+        assert_eq!(ask(&a, sql), answer, "{sql}");
+    }
+}
