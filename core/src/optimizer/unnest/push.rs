@@ -346,21 +346,25 @@ impl<'c> Correlation<'c> {
         let mut known = known.clone();
         self.learn(&conditions, &mut known);
         let (left, mut repr) = self.push(left, &known)?;
-        let (right, other) = self.push(right, &known)?;
+        let (right, mut other) = self.push(right, &known)?;
+        let mut wanted = self.read_in(&conditions);
+        // An equal column of either side will do; what is missing still is joined to the left one.
+        let (of_left, of_right) = (left.columns(), right.columns());
+        let sides: Vec<ColumnId> = of_left.iter().chain(&of_right).copied().collect();
+        for &outer in &wanted {
+            let is_there = repr.contains_key(&outer) || other.contains_key(&outer);
+            if let (false, Some(id)) = (is_there, known.find(outer, &sides)) {
+                let side = if of_left.contains(&id) { &mut repr } else { &mut other };
+                side.insert(outer, Representative { id, strict: true });
+            }
+        }
+        wanted.retain(|outer| !other.contains_key(outer));
+        let left = self.cover(left, &mut repr, &known, &wanted);
         let matching = self.match_up(&repr, &other);
         for (outer, by) in other {
             let strict = repr.get(&outer).is_some_and(|known| known.strict) || by.strict;
             repr.entry(outer).or_insert(by).strict = strict;
         }
-        let wanted = self.read_in(&conditions);
-        // An equal column of either side will do; what is missing still is joined to the left one.
-        let sides: Vec<ColumnId> = left.columns().into_iter().chain(right.columns()).collect();
-        for &outer in &wanted {
-            if let (false, Some(id)) = (repr.contains_key(&outer), known.find(outer, &sides)) {
-                repr.insert(outer, Representative { id, strict: true });
-            }
-        }
-        let left = self.cover(left, &mut repr, &known, &wanted);
         conditions.iter_mut().for_each(|condition| substitute(condition, &repr));
         conditions.retain(|condition| !is_settled(condition, &repr));
         conditions.extend(matching);
