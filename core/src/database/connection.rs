@@ -5,7 +5,7 @@ use super::rows::Rows;
 use super::statement::Statement;
 use super::{Notice, TransactionState};
 use crate::catalog::TableEntry;
-use crate::error::{Result, StorageError};
+use crate::error::{Result, StatementError, StorageError};
 use crate::executor::Meter;
 use crate::executor::copy::{ByteSink, ByteSource};
 use crate::parser::ast::{Begin, StatementKind, TransactionModes};
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A connection: a session of the database. Its calls wait for each other.
@@ -30,6 +31,24 @@ pub(super) struct Shared {
     pub(super) session: Mutex<Session>,
     cancel: Arc<Cancel>,
     meter: Arc<Meter>,
+}
+
+impl Shared {
+    /// Does something with the session.
+    pub(super) fn with<T>(&self, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+        caught(&mut self.session.lock(), run)
+    }
+}
+
+/// What comes of a statement. A panic is a bug, ours or that of what the program reads and writes with; it ends the
+/// statement as an error does.
+fn caught<T>(session: &mut Session, run: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(|| run(session))).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        let message = message.unwrap_or("a panic without a message").to_owned();
+        session.settle(Err(StatementError::Panicked { message }.into()))
+    })
 }
 
 /// Stops what a connection is doing, from any thread.
@@ -94,6 +113,12 @@ impl ByteSink for WriterSink<'_> {
 
 fn client_error(operation: &'static str, source: std::io::Error) -> crate::Error {
     StorageError::Io { operation, path: "the client's data".to_owned(), source }.into()
+}
+
+/// The statement of a text.
+fn prepare(session: &mut Session, sql: &str) -> Result<Arc<Prepared>> {
+    let prepared = session.prepare(sql, &[]);
+    session.settle(prepared)
 }
 
 /// The statement of a text for these parameters, and their values.
@@ -167,9 +192,10 @@ impl Connection {
     /// # Errors
     /// Those of the statement; 42601 if there are several.
     pub fn query(&self, sql: &str, parameters: impl Params) -> Result<Rows> {
-        let mut session = self.shared.session.lock();
-        let (prepared, values) = prepare_for(&mut session, sql, &parameters)?;
-        self.start(&mut session, &prepared, &values)
+        self.shared.with(|session| {
+            let (prepared, values) = prepare_for(session, sql, &parameters)?;
+            self.start(session, &prepared, &values)
+        })
     }
 
     /// Runs one statement for each set of parameters, all of them in one transaction, and returns how many rows they
@@ -187,16 +213,17 @@ impl Connection {
     /// # Errors
     /// Those of the statement, for whichever set; nothing is done then, or, if a transaction was open, it has failed.
     pub fn execute_many<P: Params>(&self, sql: &str, sets: &[P]) -> Result<u64> {
-        let mut session = self.shared.session.lock();
-        let own = session.transaction_state() == TransactionState::Idle;
-        if own {
-            session.run_control(plain_begin())?;
-        }
-        let done = run_sets(&mut session, sql, sets);
-        if own {
-            session.run_control(if done.is_ok() { COMMIT } else { ROLLBACK })?;
-        }
-        done
+        self.shared.with(|session| {
+            let own = session.transaction_state() == TransactionState::Idle;
+            if own {
+                session.run_control(plain_begin())?;
+            }
+            let done = caught(session, |session| run_sets(session, sql, sets));
+            if own {
+                session.run_control(if done.is_ok() { COMMIT } else { ROLLBACK })?;
+            }
+            done
+        })
     }
 
     /// Runs one statement to its end and returns how many rows it inserted, changed, removed or, of a query, found.
@@ -228,10 +255,7 @@ impl Connection {
     /// # Errors
     /// Those of its syntax, names and types; 42601 if there are several.
     pub fn prepare(&self, sql: &str) -> Result<Statement> {
-        let mut session = self.shared.session.lock();
-        let prepared = session.prepare(sql, &[]);
-        let prepared = session.settle(prepared)?;
-        drop(session);
+        let prepared = self.shared.with(|session| prepare(session, sql))?;
         Ok(Statement::new(self.clone(), prepared))
     }
 
@@ -250,7 +274,7 @@ impl Connection {
         if !several {
             return run;
         }
-        let ended = self.shared.session.lock().end_script(run.is_err());
+        let ended = self.shared.with(|session| session.end_script(run.is_err()));
         run.and(ended)
     }
 
@@ -261,15 +285,14 @@ impl Connection {
         visit: &mut dyn FnMut(Rows) -> Result<()>,
     ) -> Result<()> {
         for item in statements(sql) {
-            let rows = {
-                let mut session = self.shared.session.lock();
+            let rows = self.shared.with(|session| {
                 if several {
                     session.begin_script();
                 }
                 let statement = session.settle(item.statement)?;
                 let prepared = session.prepare_parsed(statement)?;
-                self.run(&mut session, &prepared, ())?
-            };
+                self.run(session, &prepared, ())
+            })?;
             visit(rows)?;
         }
         Ok(())
@@ -280,11 +303,10 @@ impl Connection {
     /// # Errors
     /// Those of the statement, its data and of reading.
     pub fn copy_in(&self, sql: &str, data: impl Read + Send + 'static) -> Result<u64> {
-        let mut session = self.shared.session.lock();
-        let prepared = session.prepare(sql, &[]);
-        let prepared = session.settle(prepared)?;
-        let started = session.run_with_input(&prepared, Box::new(ReaderSource(data)))?;
-        Ok(started.affected)
+        self.shared.with(|session| {
+            let prepared = prepare(session, sql)?;
+            Ok(session.run_with_input(&prepared, Box::new(ReaderSource(data)))?.affected)
+        })
     }
 
     /// Runs `COPY .. TO STDOUT` and writes its bytes to `data`; returns how many rows they were.
@@ -292,11 +314,10 @@ impl Connection {
     /// # Errors
     /// Those of the statement and of writing.
     pub fn copy_out(&self, sql: &str, data: &mut dyn Write) -> Result<u64> {
-        let mut session = self.shared.session.lock();
-        let prepared = session.prepare(sql, &[]);
-        let prepared = session.settle(prepared)?;
-        let started = session.run_with_output(&prepared, &mut WriterSink(data))?;
-        Ok(started.affected)
+        self.shared.with(|session| {
+            let prepared = prepare(session, sql)?;
+            Ok(session.run_with_output(&prepared, &mut WriterSink(data))?.affected)
+        })
     }
 
     /// Opens a transaction block.
@@ -324,7 +345,7 @@ impl Connection {
     }
 
     fn control(&self, kind: StatementKind) -> Result<()> {
-        self.shared.session.lock().run_control(kind)
+        self.shared.with(|session| session.run_control(kind))
     }
 
     /// Whether a block is open.

@@ -75,7 +75,7 @@ impl Rows {
             return Ok(Some(chunk));
         }
         let Some(Remaining { shared, portal, rest }) = &self.rest else { return Ok(None) };
-        let fetched = shared.session.lock().fetch(*portal);
+        let fetched = shared.with(|session| session.fetch(*portal));
         let next = match fetched {
             Ok(None) => rest.next(),
             other => other,

@@ -33,8 +33,8 @@ impl Statement {
     /// # Errors
     /// Those of the statement.
     pub fn query(&self, parameters: impl Params) -> Result<Rows> {
-        let mut session = self.connection.shared.session.lock();
-        self.connection.run(&mut session, &self.prepared, parameters)
+        let connection = &self.connection;
+        connection.shared.with(|session| connection.run(session, &self.prepared, parameters))
     }
 
     /// Runs it to its end and returns how many rows it inserted, changed, removed or, of a query, found.

@@ -28,6 +28,12 @@ pub enum StatementError {
     /// Expressions or queries nested too deeply.
     #[error("stack depth limit exceeded")]
     TooDeep,
+    /// A bug: the statement ended in a panic.
+    #[error("internal error: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
     /// Parameters of two kinds in one statement.
     #[error("parameters written in different ways cannot be mixed in one statement")]
     MixedParameters,
@@ -274,6 +280,7 @@ impl StatementError {
             Self::NotSupported { .. } => SqlState::FEATURE_NOT_SUPPORTED,
             Self::TextTooLong { .. } | Self::TooManyParameters { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
             Self::TooDeep => SqlState::STATEMENT_TOO_COMPLEX,
+            Self::Panicked { .. } => SqlState::INTERNAL_ERROR,
             Self::UndefinedParameter { .. } | Self::UndefinedParameterName { .. } => {
                 SqlState::UNDEFINED_PARAMETER
             }

@@ -12,7 +12,8 @@
 //!
 //! 1. A rewrite keeps the rows of a plan and the ids of its columns; it may only drop columns that nobody reads.
 //! 2. Estimates decide between plans that give the same rows; no answer depends on one.
-//! 3. Conditions that call something volatile are evaluated where the statement has them.
+//! 3. Every expression reads columns of its node's inputs alone; tests and debug builds look.
+//! 4. Conditions that call something volatile are evaluated where the statement has them.
 
 mod cardinality;
 mod cte;
@@ -47,8 +48,10 @@ pub fn optimize(query: BoundQuery, sizes: &dyn TableSizes) -> Result<PhysicalPla
     let wanted: Vec<ColumnId> = output.iter().map(|column| column.id).collect();
     let plan = simplify(cte::inline(plan, &mut columns), &wanted);
     let plan = simplify(unnest::unnest(plan, &mut columns)?, &wanted);
+    debug_assert_eq!(plan.misplaced_read(), None, "{}", plan.display(&columns));
     let estimator = cardinality::Estimator::new(sizes, &plan);
     let plan = join_order::reorder(plan, &estimator);
+    debug_assert_eq!(plan.misplaced_read(), None, "{}", plan.display(&columns));
     physical::build(&plan, &output, &columns, &estimator)
 }
 

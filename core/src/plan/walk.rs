@@ -208,6 +208,20 @@ impl LogicalPlan {
         read.difference(&made).copied().collect()
     }
 
+    /// A column that an expression of a query without dependent joins reads though the inputs of its node do not make it.
+    pub fn misplaced_read(&self) -> Option<ColumnId> {
+        let mut read = BTreeSet::new();
+        // The conditions of a change are over the columns of its table.
+        if !matches!(self, Self::Insert(_) | Self::Update(_)) {
+            self.for_each_expr(&mut |expr| read.extend(expr.columns().into_iter().map(ColumnId::of_index)));
+        }
+        let inputs = self.inputs();
+        for made in inputs.iter().flat_map(|input| input.columns()) {
+            read.remove(&made);
+        }
+        read.first().copied().or_else(|| inputs.into_iter().find_map(Self::misplaced_read))
+    }
+
     /// Whether the plan reads a column it does not make, so that it cannot be computed by itself.
     pub fn is_correlated(&self) -> bool {
         !self.outer_columns().is_empty()
