@@ -77,7 +77,7 @@ impl Binder<'_> {
         }
         let operands: Vec<&ast::Expr> = call.arguments.iter().map(|argument| &argument.value).collect();
         let arguments = operands.iter().map(|value| self.bind_expr(value)).collect::<Result<Vec<_>>>()?;
-        let order_by = self.bind_aggregate_order(call)?;
+        let mut order_by = self.bind_aggregate_order(call)?;
         let filter = match &call.filter {
             None => None,
             Some(condition) => {
@@ -92,6 +92,14 @@ impl Binder<'_> {
             bound = bound.distinct().at(position)?;
             if order_by.iter().any(|key| !bound.arguments.contains(&key.expr)) {
                 return Err(Error::from(BindingError::DistinctAggregateOrder).at(position));
+            }
+            if bound.function.sees_order() {
+                // PostgreSQL finds equal arguments by sorting.
+                for expr in &bound.arguments {
+                    if !order_by.iter().any(|key| key.expr == *expr) {
+                        order_by.push(SortKey { expr: expr.clone(), descending: false, nulls_first: false });
+                    }
+                }
             }
         }
         for argument in &bound.arguments {

@@ -49,6 +49,11 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
+    /// Whether the order of the rows shows in the result.
+    pub fn sees_order(&self) -> bool {
+        self.name == "string_agg"
+    }
+
     /// The result for arguments of these types.
     pub fn result_type(&self, arguments: &[DataType]) -> DataType {
         match self.result {
