@@ -29,6 +29,8 @@ const DISTINCT: f64 = 200.0;
 /// Estimates for the plans of one statement.
 pub(super) struct Estimator<'a> {
     sizes: &'a dyn TableSizes,
+    /// Rows of the tables that are scanned, at least one: they are asked for often.
+    table_rows: HashMap<ObjectId, f64>,
     /// The table and number of columns that a scan makes.
     scanned: HashMap<ColumnId, (Arc<TableEntry>, u16)>,
     /// What stands for a column that is passed on under another name.
@@ -40,7 +42,7 @@ impl<'a> Estimator<'a> {
     /// For a plan and whatever is made of its parts.
     pub(super) fn new(sizes: &'a dyn TableSizes, plan: &LogicalPlan) -> Self {
         let (scanned, passed, ctes) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let mut estimator = Self { sizes, scanned, passed, ctes };
+        let mut estimator = Self { sizes, table_rows: HashMap::new(), scanned, passed, ctes };
         estimator.collect(plan);
         estimator
     }
@@ -48,6 +50,8 @@ impl<'a> Estimator<'a> {
     fn collect(&mut self, plan: &LogicalPlan) {
         match plan {
             LogicalPlan::Scan(scan) => {
+                let storage = scan.table.storage;
+                self.table_rows.entry(storage).or_insert_with(|| self.sizes.rows(storage).max(1.0));
                 let entry = |&(number, id): &(u16, ColumnId)| (id, (Arc::clone(&scan.table), number));
                 self.scanned.extend(scan.columns.iter().map(entry));
             }
@@ -83,7 +87,12 @@ impl<'a> Estimator<'a> {
 
     /// Rows of a table, at least one.
     pub(super) fn table_rows(&self, table: &TableEntry) -> f64 {
-        self.sizes.rows(table.storage).max(1.0)
+        self.storage_rows(table.storage)
+    }
+
+    fn storage_rows(&self, storage: ObjectId) -> f64 {
+        let known = self.table_rows.get(&storage).copied();
+        known.unwrap_or_else(|| self.sizes.rows(storage).max(1.0))
     }
 
     /// Whether rows may be looked for in an index.
@@ -192,22 +201,7 @@ impl<'a> Estimator<'a> {
 
     /// Rows of a join of inputs with these numbers of rows.
     pub(super) fn join_rows(&self, kind: &JoinKind, left: f64, right: f64, conditions: &[Expr]) -> f64 {
-        let pairs = left * right * self.share(conditions);
-        match kind {
-            JoinKind::Inner => pairs,
-            JoinKind::Left | JoinKind::Single => pairs.max(left),
-            JoinKind::Right => pairs.max(right),
-            JoinKind::Full => pairs.max(left).max(right),
-            JoinKind::Semi => (left * self.matched(right, conditions)).max(1.0),
-            JoinKind::Anti => (left * (1.0 - self.matched(right, conditions))).max(1.0),
-            JoinKind::Mark { .. } => left,
-        }
-    }
-
-    /// The share of left rows with a match.
-    fn matched(&self, right: f64, conditions: &[Expr]) -> f64 {
-        let per_row = right * self.share(conditions);
-        if per_row >= 1.0 { 0.9_f64.min(1.0 - (-per_row).exp()) } else { per_row }
+        joined_rows(kind, left, right, self.share(conditions))
     }
 
     /// The share of rows, or pairs of rows, for which all conditions are true.
@@ -264,8 +258,7 @@ impl<'a> Estimator<'a> {
             };
             groups.entry(tables).or_default().push(distinct);
         }
-        let rows =
-            |table: Option<ObjectId>| table.map_or(f64::INFINITY, |table| self.sizes.rows(table).max(1.0));
+        let rows = |table: Option<ObjectId>| table.map_or(f64::INFINITY, |table| self.storage_rows(table));
         let share = |((a, b), distinct): (Tables, Vec<(f64, f64)>)| {
             if a.is_some() && b.is_some() {
                 let left: f64 = distinct.iter().map(|pair| pair.0).product();
@@ -465,6 +458,25 @@ pub(super) fn integer(expr: &Expr) -> Option<i64> {
         Expr::Constant { value: Value::BigInt(n), .. } => Some(*n),
         Expr::Constant { value: Value::Integer(n), .. } => Some((*n).into()),
         _ => None,
+    }
+}
+
+/// Rows of a join of inputs with these numbers of rows, whose conditions leave a share of their pairs.
+pub(super) fn joined_rows(kind: &JoinKind, left: f64, right: f64, share: f64) -> f64 {
+    let pairs = left * right * share;
+    // The share of left rows with a match.
+    let matched = || {
+        let per_row = right * share;
+        if per_row >= 1.0 { 0.9_f64.min(1.0 - (-per_row).exp()) } else { per_row }
+    };
+    match kind {
+        JoinKind::Inner => pairs,
+        JoinKind::Left | JoinKind::Single => pairs.max(left),
+        JoinKind::Right => pairs.max(right),
+        JoinKind::Full => pairs.max(left).max(right),
+        JoinKind::Semi => (left * matched()).max(1.0),
+        JoinKind::Anti => (left * (1.0 - matched())).max(1.0),
+        JoinKind::Mark { .. } => left,
     }
 }
 

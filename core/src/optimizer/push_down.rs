@@ -27,7 +27,7 @@ fn reads_only(expr: &Expr, set: &ColumnSet) -> bool {
     expr.columns().iter().all(|column| set.contains(column))
 }
 
-fn is_volatile(expr: &Expr) -> bool {
+pub(super) fn is_volatile(expr: &Expr) -> bool {
     expr.volatility() == Volatility::Volatile
 }
 

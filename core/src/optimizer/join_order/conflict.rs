@@ -6,17 +6,21 @@
 //! (SIGMOD 2013).
 //!
 //! Each join of the tree becomes an *operator* with the relations it needs on each of its sides, and with rules "with any
-//! of these, all of those". First it needs the relations its conditions read, at least one of each side. For each join
-//! below it the laws say whether the two may change places; where they may not, a rule keeps the sides of the lower join
-//! together. Rules that always hold become needed relations.
+//! of these, all of those". First it needs the relations that its conditions read, and all of a side of which they read
+//! none. For each join below it the laws say whether the two may change places; where they may not, a rule keeps the
+//! sides of the lower join together. Rules that always hold become needed relations.
 //!
 //! An inner join becomes an operator for each set of relations that some of its conditions read: a condition is a filter
-//! of the product of its sides, and takes effect as soon as everything it needs is together. An inner join without
-//! conditions is a *product*, needed only where nothing else connects its sides.
+//! of the product of its sides, and takes effect as soon as everything it needs is together. Beside that it allows
+//! *products*: of anything its left side still shows with anything its right side does, if its rules hold.
+//!
+//! What is volatile is asked for the rows it is written for. What may fail is asked for no rows that a join below would
+//! have dropped, but for inner joins.
 
-use super::super::push_down::refuses_null;
 use super::relations::RelationSet;
-use crate::expr::{Expr, Volatility};
+use crate::expr::fold::may_fail;
+use crate::expr::{CompareOp, Expr};
+use crate::optimizer::push_down::{is_volatile, refuses_null};
 use crate::plan::logical::JoinKind;
 use std::collections::HashMap;
 
@@ -43,8 +47,8 @@ pub(super) struct Operator {
     /// What it needs on each side; an inner one needs it anywhere.
     pub(super) left: RelationSet,
     pub(super) right: RelationSet,
-    /// An inner join without conditions.
-    pub(super) is_product: bool,
+    /// The relations of the sides of its equalities.
+    keys: Vec<(RelationSet, RelationSet)>,
     rules: Vec<Rule>,
 }
 
@@ -58,51 +62,131 @@ impl Operator {
         self.left | self.right
     }
 
-    /// Whether its rules hold in a set.
-    pub(super) fn allows(&self, set: RelationSet) -> bool {
-        self.rules.iter().all(|rule| !rule.any.intersects(set) || rule.all.is_within(set))
+    /// Whether its sides can be made of these sets.
+    fn fits(&self, left: RelationSet, right: RelationSet) -> bool {
+        self.left.is_within(left) && self.right.is_within(right)
     }
 
-    /// Whether one side of it can be made of each set.
-    pub(super) fn fits(&self, left: RelationSet, right: RelationSet) -> bool {
-        self.left.is_within(left) && self.right.is_within(right)
+    /// Whether it asks that something of one set is equal to something of the other.
+    pub(super) fn has_key(&self, one: RelationSet, other: RelationSet) -> bool {
+        let splits = |a: RelationSet, b: RelationSet| a.is_within(one) && b.is_within(other);
+        self.keys.iter().any(|&(a, b)| splits(a, b) || splits(b, a))
+    }
+}
+
+/// What the sides of an inner join show: the product of any of it is allowed if the rules are.
+struct Product {
+    left: RelationSet,
+    right: RelationSet,
+    rules: Vec<Rule>,
+}
+
+fn allow(rules: &[Rule], set: RelationSet) -> bool {
+    rules.iter().all(|rule| !rule.any.intersects(set) || rule.all.is_within(set))
+}
+
+/// What joins two sets; nothing if it is their product.
+#[derive(Default)]
+pub(super) struct Cut {
+    /// The operator that is not inner, and whether the first set is its right side.
+    pub(super) outer: Option<(usize, bool)>,
+    /// The inner ones.
+    pub(super) inner: Vec<usize>,
+}
+
+impl Cut {
+    pub(super) fn is_product(&self) -> bool {
+        self.outer.is_none() && self.inner.is_empty()
     }
 }
 
 /// The relation that makes each column.
 pub(super) type Makers = HashMap<usize, usize>;
 
-/// The operators of a tree whose joins are in post-order.
-pub(super) fn operators(joins: Vec<WrittenJoin>, makers: &Makers) -> Vec<Operator> {
-    let detector = Detector { joins: &joins, makers };
-    let rules: Vec<Vec<Rule>> = (0..joins.len()).map(|number| detector.rules(number)).collect();
-    let read: Vec<Vec<RelationSet>> = joins
-        .iter()
-        .map(|join| join.conditions.iter().map(|condition| detector.needs(join, condition)).collect())
-        .collect();
-    let mut operators = Vec::new();
-    for ((join, rules), read) in joins.into_iter().zip(rules).zip(read) {
-        let mut parts: Vec<(RelationSet, Vec<Expr>)> = Vec::new();
-        if join.kind == JoinKind::Inner && !join.conditions.is_empty() {
-            for (condition, read) in join.conditions.into_iter().zip(read) {
-                match parts.iter_mut().find(|(needs, _)| *needs == read) {
-                    Some((_, conditions)) => conditions.push(condition),
-                    None => parts.push((read, vec![condition])),
+/// A tree without its order.
+pub(super) struct Operators {
+    pub(super) list: Vec<Operator>,
+    products: Vec<Product>,
+}
+
+impl Operators {
+    /// Of a tree whose joins are in post-order.
+    pub(super) fn of(joins: &[WrittenJoin], makers: &Makers) -> Self {
+        let detector = Detector::new(joins, makers);
+        let mut operators = Self { list: Vec::new(), products: Vec::new() };
+        for (number, join) in joins.iter().enumerate() {
+            let rules = detector.rules(number);
+            let mut parts: Vec<(RelationSet, Vec<&Expr>)> = Vec::new();
+            if join.kind == JoinKind::Inner {
+                for condition in &join.conditions {
+                    let needs = detector.needs_of_inner(number, condition);
+                    match parts.iter_mut().find(|(other, _)| *other == needs) {
+                        Some((_, conditions)) => conditions.push(condition),
+                        None => parts.push((needs, vec![condition])),
+                    }
                 }
+            } else {
+                parts.push((detector.needs[number], join.conditions.iter().collect()));
             }
-        } else {
-            let read = if read.is_empty() { join.left | join.right } else { read.into_iter().collect() };
-            parts.push((read, join.conditions));
+            for (needs, conditions) in parts {
+                let (needs, rules) = close(needs, rules.clone());
+                operators.list.push(Operator {
+                    kind: join.kind.clone(),
+                    keys: conditions.iter().filter_map(|condition| detector.key(condition)).collect(),
+                    conditions: conditions.into_iter().cloned().collect(),
+                    left: needs.common(join.left),
+                    right: needs.common(join.right),
+                    rules,
+                });
+            }
+            if join.kind == JoinKind::Inner {
+                let (left, right) = (detector.shown(join.left), detector.shown(join.right));
+                operators.products.push(Product { left, right, rules });
+            }
         }
-        for (read, conditions) in parts {
-            let (needs, rules) = close(read, rules.clone());
-            let (left, right) = (needs.common(join.left), needs.common(join.right));
-            let kind = join.kind.clone();
-            let is_product = kind == JoinKind::Inner && conditions.is_empty();
-            operators.push(Operator { kind, conditions, left, right, is_product, rules });
-        }
+        operators
     }
-    operators
+
+    /// What joins two sets, if that is allowed: each operator takes effect where the last relation that it needs comes to
+    /// it.
+    pub(super) fn cut(&self, one: RelationSet, other: RelationSet) -> Option<Cut> {
+        let all = one | other;
+        let mut cut = Cut::default();
+        for (number, operator) in self.list.iter().enumerate() {
+            let needs = operator.needs();
+            if !needs.is_within(all) {
+                // Relations of both sides that are together will not come apart again.
+                if !operator.is_inner() && operator.left.intersects(all) && operator.right.intersects(all) {
+                    return None;
+                }
+                continue;
+            }
+            if needs.is_within(one) || needs.is_within(other) {
+                continue;
+            }
+            if !allow(&operator.rules, all) {
+                return None;
+            }
+            let (fits, fits_turned) = (operator.fits(one, other), operator.fits(other, one));
+            if operator.is_inner() {
+                cut.inner.push(number);
+            } else if cut.outer.is_some() || !(fits || fits_turned) {
+                return None;
+            } else {
+                cut.outer = Some((number, fits_turned));
+            }
+        }
+        (!cut.is_product() || self.multiplies(one, other)).then_some(cut)
+    }
+
+    fn multiplies(&self, one: RelationSet, other: RelationSet) -> bool {
+        let shows = |product: &Product, left: RelationSet, right: RelationSet| {
+            product.left.intersects(left) && product.right.intersects(right)
+        };
+        self.products.iter().any(|product| {
+            (shows(product, one, other) || shows(product, other, one)) && allow(&product.rules, one | other)
+        })
+    }
 }
 
 /// The relations that follow from some by the rules, and the rules that are left.
@@ -122,17 +206,35 @@ fn close(mut needs: RelationSet, mut rules: Vec<Rule>) -> (RelationSet, Vec<Rule
 struct Detector<'a> {
     joins: &'a [WrittenJoin],
     makers: &'a Makers,
+    /// By join, what its conditions need together.
+    needs: Vec<RelationSet>,
 }
 
-impl Detector<'_> {
-    /// The relations that a condition of a join reads, and all of a side of which it reads none. What is volatile stays
-    /// where it is written.
-    fn needs(&self, join: &WrittenJoin, condition: &Expr) -> RelationSet {
-        if condition.volatility() == Volatility::Volatile {
+impl<'a> Detector<'a> {
+    fn new(joins: &'a [WrittenJoin], makers: &'a Makers) -> Self {
+        let mut detector = Self { joins, makers, needs: Vec::new() };
+        let needs = |join: &WrittenJoin| {
+            if join.conditions.is_empty() {
+                return join.left | join.right;
+            }
+            join.conditions.iter().map(|condition| detector.needs_of(join, condition)).collect()
+        };
+        detector.needs = joins.iter().map(needs).collect();
+        detector
+    }
+
+    fn read(&self, expr: &Expr) -> RelationSet {
+        let maker = |column: &usize| self.makers.get(column).map(|&relation| RelationSet::of(relation));
+        expr.columns().iter().filter_map(maker).collect()
+    }
+
+    /// The relations that a condition of a join reads, and all of a side of which it reads none; everything for one that
+    /// must not move down.
+    fn needs_of(&self, join: &WrittenJoin, condition: &Expr) -> RelationSet {
+        if is_volatile(condition) || join.kind != JoinKind::Inner && may_fail(condition) {
             return join.left | join.right;
         }
-        let maker = |column: &usize| self.makers.get(column).map(|&relation| RelationSet::of(relation));
-        let mut read: RelationSet = condition.columns().iter().filter_map(maker).collect();
+        let mut read = self.read(condition);
         for side in [join.left, join.right] {
             if !read.intersects(side) {
                 read |= side;
@@ -141,28 +243,60 @@ impl Detector<'_> {
         read
     }
 
-    fn needs_of_all(&self, join: &WrittenJoin) -> RelationSet {
-        if join.conditions.is_empty() {
-            return join.left | join.right;
+    /// What a condition of an inner join needs by itself. One that may fail waits for the semi and anti joins below, which
+    /// may drop the rows for which it does.
+    fn needs_of_inner(&self, number: usize, condition: &Expr) -> RelationSet {
+        let join = &self.joins[number];
+        let mut needs = self.needs_of(join, condition);
+        if may_fail(condition) {
+            for (lower, of_lower) in self.joins[..number].iter().zip(&self.needs) {
+                let drops = matches!(lower.kind, JoinKind::Semi | JoinKind::Anti);
+                if drops && lower.left.intersects(needs) {
+                    needs |= *of_lower;
+                }
+            }
         }
-        join.conditions.iter().map(|condition| self.needs(join, condition)).collect()
+        needs
+    }
+
+    /// The sides of an equality.
+    fn key(&self, condition: &Expr) -> Option<(RelationSet, RelationSet)> {
+        let Expr::Compare { operator: CompareOp::Equal | CompareOp::NotDistinct, left, right } = condition
+        else {
+            return None;
+        };
+        let (left, right) = (self.read(left), self.read(right));
+        (!left.is_empty() && !right.is_empty()).then_some((left, right))
+    }
+
+    /// The relations of a side whose columns are in its rows.
+    fn shown(&self, side: RelationSet) -> RelationSet {
+        let hides = |join: &&WrittenJoin| {
+            matches!(join.kind, JoinKind::Semi | JoinKind::Anti) && join.right.is_within(side)
+        };
+        side - self.joins.iter().filter(hides).map(|join| join.right).collect()
     }
 
     /// What keeps the joins below one from changing places with it.
     fn rules(&self, number: usize) -> Vec<Rule> {
         let upper = &self.joins[number];
         let mut rules = Vec::new();
-        for lower in &self.joins[..number] {
+        for (lower, &read) in self.joins[..number].iter().zip(&self.needs) {
             let (left, right) = (lower.left, lower.right);
-            let read = self.needs_of_all(lower);
-            if (left | right).is_within(upper.left) {
+            let is_left = (left | right).is_within(upper.left);
+            if !is_left && !(left | right).is_within(upper.right) {
+                continue;
+            }
+            if lower.conditions.iter().any(is_volatile) {
+                rules.push(Rule { any: left | right, all: left | right });
+            } else if is_left {
                 if !self.associates(lower, upper, right) {
                     rules.push(Rule { any: right, all: read.common(left) });
                 }
                 if !self.exchanges_right_sides(lower, upper, left) {
                     rules.push(Rule { any: left, all: read.common(right) });
                 }
-            } else if (left | right).is_within(upper.right) {
+            } else {
                 if !self.associates(upper, lower, left) {
                     rules.push(Rule { any: left, all: read.common(right) });
                 }

@@ -19,9 +19,9 @@ mod tests;
 
 use super::cardinality::Estimator;
 use crate::plan::logical::{Filter, Join, JoinKind, LogicalPlan};
-use conflict::{Makers, Operator, WrittenJoin};
+use conflict::{Cut, Makers, Operators, WrittenJoin};
 use relations::RelationSet;
-use search::{Cut, Search, cut};
+use search::{MAX_STEPS, Search};
 use std::collections::HashMap;
 
 /// Orders all joins of a plan.
@@ -31,7 +31,7 @@ pub(super) fn reorder(plan: LogicalPlan, estimator: &Estimator<'_>) -> LogicalPl
             let mut tree = Tree::default();
             // The uppermost join is always one of the tree; each of its sides is in it too if it fits.
             tree.add_join(*join, estimator);
-            tree.order(estimator)
+            tree.order(estimator, MAX_STEPS)
         }
         mut other => {
             for input in other.inputs_mut() {
@@ -106,16 +106,23 @@ impl Tree {
         left | right
     }
 
-    fn order(self, estimator: &Estimator<'_>) -> LogicalPlan {
+    /// The tree in the best order found in so many steps.
+    fn order(self, estimator: &Estimator<'_>, steps: usize) -> LogicalPlan {
         let Self { relations, makers, joins } = self;
-        let sizes: Vec<f64> = relations.iter().map(|relation| estimator.rows(relation).max(1.0)).collect();
         let written: HashMap<RelationSet, RelationSet> =
             joins.iter().map(|join| (join.left | join.right, join.left)).collect();
-        let operators = conflict::operators(joins, &makers);
-        let parts = Search::new(&sizes, &operators, estimator).run().unwrap_or(written);
+        let operators = Operators::of(&joins, &makers);
+        // Of two relations there is one order.
+        let found = if relations.len() > 2 {
+            let rows = |relation| estimator.rows(relation).max(1.0);
+            let sizes: Vec<f64> = relations.iter().map(rows).collect();
+            Search::new(&sizes, &operators, estimator, steps).run()
+        } else {
+            None
+        };
         let all = (0..relations.len()).map(RelationSet::of).collect();
         let relations = relations.into_iter().map(Some).collect();
-        Assembly { parts, operators, relations }.plan(all)
+        Assembly { parts: found.unwrap_or(written), operators, relations }.plan(all)
     }
 }
 
@@ -123,7 +130,7 @@ impl Tree {
 struct Assembly {
     /// By set of relations that is joined, one of its two parts.
     parts: HashMap<RelationSet, RelationSet>,
-    operators: Vec<Operator>,
+    operators: Operators,
     relations: Vec<Option<LogicalPlan>>,
 }
 
@@ -135,16 +142,16 @@ impl Assembly {
         }
         let one = self.parts[&set];
         let other = set - one;
-        let Cut { outer, inner } = cut(&self.operators, one, other).expect("the order is allowed");
+        let Cut { outer, inner } = self.operators.cut(one, other).expect("the order is allowed");
         let (one, other) = (self.plan(one), self.plan(other));
         let mut filters = Vec::new();
         for number in inner {
-            filters.append(&mut self.operators[number].conditions);
+            filters.append(&mut self.operators.list[number].conditions);
         }
         let (kind, conditions, is_turned) = match outer {
             None => (JoinKind::Inner, std::mem::take(&mut filters), false),
             Some((number, is_turned)) => {
-                let operator = &mut self.operators[number];
+                let operator = &mut self.operators.list[number];
                 (operator.kind.clone(), std::mem::take(&mut operator.conditions), is_turned)
             }
         };

@@ -1,6 +1,6 @@
 //! Random trees of joins, whose orders must give the rows of the tree as it is written.
 
-use super::reorder;
+use super::{MAX_STEPS, Tree, reorder};
 use crate::binder::BoundQuery;
 use crate::binder::tests::{catalog_of, query_of};
 use crate::catalog::Catalog;
@@ -111,7 +111,7 @@ fn condition(left: &[usize], right: &[usize], draws: &mut Draws) -> String {
         4 => format!("({l} = {r} or {third} is null)"),
         5 => format!("{l} + {third} = {r} + 1"),
         6 => format!("{l} < {r}"),
-        7 if draws.one_in(2) => "true".to_owned(),
+        7 => "true".to_owned(),
         8 if draws.one_in(2) => format!("{l} is null"),
         9 if draws.one_in(2) => format!("{r} is null"),
         _ => format!("{l} = {r}"),
@@ -151,6 +151,14 @@ fn sorted(mut rows: Vec<Row>) -> Vec<String> {
     rows
 }
 
+/// A plan in the order that is found in so many steps.
+fn ordered(plan: LogicalPlan, estimator: &Estimator<'_>, steps: usize) -> LogicalPlan {
+    let LogicalPlan::Join(join) = plan else { return reorder(plan, estimator) };
+    let mut tree = Tree::default();
+    tree.add_join(*join, estimator);
+    tree.order(estimator, steps)
+}
+
 /// Orders random trees of joins of these kinds; returns how many got another shape.
 fn check_orders(kinds: &[JoinKind], trees: u64) -> usize {
     let catalog = catalog();
@@ -171,9 +179,10 @@ fn check_orders(kinds: &[JoinKind], trees: u64) -> usize {
         let expected = sorted(tables.run(&plan, &columns).unwrap());
         let plan = push_down(plan);
         let mut shapes = HashSet::new();
-        for sizes in 0..4 {
+        for (sizes, steps) in [(0, MAX_STEPS), (1, MAX_STEPS), (2, MAX_STEPS), (0, 0), (1, 0)] {
             let sizes = Sizes(seed * 4 + sizes);
-            let ordered = reorder(plan.clone(), &Estimator::new(&sizes, &plan));
+            let estimator = Estimator::new(&sizes, &plan);
+            let ordered = ordered(plan.clone(), &estimator, steps);
             let found = sorted(tables.run(&ordered, &columns).unwrap());
             let after = ordered.display(&columns);
             assert!(found == expected, "seed {seed}: {sql}\n{before}\n{after}\n{expected:?}\n{found:?}");
@@ -197,7 +206,7 @@ fn every_order_gives_the_rows_of_the_tree() {
         vec![Inner, Left, Right, Semi, Anti],
         vec![Inner, Left, Right, Full, Semi, Anti],
     ] {
-        let moved = check_orders(&kinds, 150);
-        assert!(moved > 20, "only {moved} trees of {kinds:?} were ordered by size");
+        let moved = check_orders(&kinds, 100);
+        assert!(moved > 15, "only {moved} trees of {kinds:?} were ordered by size");
     }
 }

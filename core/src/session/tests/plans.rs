@@ -282,3 +282,68 @@ fn rows_are_dropped_before_outer_joins_and_joins_below_subqueries() {
         assert_eq!(ask(&a, sql), answer, "{sql}");
     }
 }
+
+#[test]
+fn products_are_of_what_is_small() {
+    let [a, _] = two();
+    talk(&a, &PAIRS);
+    talk(
+        &a,
+        &[
+            ("CREATE TABLE few (x int)", "CREATE TABLE"),
+            ("INSERT INTO few SELECT g FROM generate_series(1, 10) AS g(g)", "INSERT 10"),
+            ("ANALYZE few", "ANALYZE"),
+        ],
+    );
+    for (sql, answer) in [
+        (
+            "SELECT count(*) FROM pairs p, pairs q, few f, few g WHERE p.id = f.x + g.x AND q.id = f.x - g.x",
+            "45",
+        ),
+        ("SELECT count(*) FROM few f, pairs p, few g WHERE f.x + g.x = p.id", "100"),
+        (
+            "SELECT count(p.id) FROM few h LEFT JOIN (few f CROSS JOIN few g) ON f.x + g.x = h.x LEFT JOIN pairs p ON p.id = h.x",
+            "46",
+        ),
+    ] {
+        let plan = ask(&a, &format!("EXPLAIN {sql}"));
+        assert!(plan.contains("Index Join") || plan.contains("Index Left Join"), "{sql}: {plan}");
+        assert_eq!(ask(&a, sql), answer, "{sql}");
+    }
+}
+
+#[test]
+fn conditions_of_outer_joins_are_asked_for_the_rows_they_are_written_for() {
+    let [a, _] = two();
+    talk(
+        &a,
+        &[
+            ("CREATE TABLE x (id int, d int)", "CREATE TABLE"),
+            ("INSERT INTO x SELECT g, g % 10 FROM generate_series(0, 999) AS g(g)", "INSERT 1000"),
+            ("CREATE TABLE y (k int)", "CREATE TABLE"),
+            (
+                "INSERT INTO y SELECT g % 1000 FROM generate_series(0, 9999) AS g(g) WHERE g % 10 <> 0",
+                "INSERT 9000",
+            ),
+            ("CREATE TABLE z (v int)", "CREATE TABLE"),
+            ("INSERT INTO z SELECT g FROM generate_series(1, 10) AS g(g)", "INSERT 10"),
+            ("ANALYZE", "ANALYZE"),
+            // The rows for which it fails are dropped by the join below.
+            ("SELECT count(*), count(v) FROM x JOIN y ON k = id LEFT JOIN z ON v = 10 / d", "9000|9000"),
+            (
+                "SELECT count(*) FROM x JOIN y ON k = id WHERE NOT EXISTS (SELECT FROM z WHERE v = 5 / d)",
+                "4000",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT * FROM x WHERE d IN (SELECT v FROM z)) x JOIN z ON v = 10 / d",
+                "900",
+            ),
+            // A row of x has a partner or it has none, for all rows of y.
+            (
+                "SELECT count(*) FROM (SELECT id FROM x LEFT JOIN z ON v = d AND random() < 0.5 JOIN y ON k = id \
+                 GROUP BY id HAVING count(*) <> count(v) AND count(v) > 0) q",
+                "0",
+            ),
+        ],
+    );
+}
