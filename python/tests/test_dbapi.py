@@ -40,6 +40,22 @@ def test_rows_are_described_and_fetched(con):
     assert cur.fetchmany(2) == [(3, Decimal("3.00"), "x3"), (4, Decimal("4.00"), "x4")]
     assert list(cur) == [(5, Decimal("5.00"), "x5")]
     assert cur.fetchone() is None and cur.fetchall() == []
+    cur.execute("select i from generate_series(1, 5) as g(i)")
+    assert cur.fetchmany(2) == [(1,), (2,)] and cur.fetchall() == [(3,), (4,), (5,)]
+
+
+def test_numbers_are_not_rounded_to_the_type_that_a_parameter_would_have(con):
+    con.execute("create table n (a int, v varchar(3), d numeric(5, 2))")
+    con.execute("insert into n values (1, 'abc', 1.25), (2, null, null)")
+    assert con.execute("select a * ? from n order by a", [0.5]).fetchall() == [(0.5,), (1.0,)]
+    assert con.execute("select a from n where a = ?", [1.5]).fetchall() == []
+    assert con.execute("select a from n where a = ?", [Decimal("2")]).fetchall() == [(2,)]
+    assert con.execute("select coalesce(?, 1)", [1.5]).fetchone() == (1.5,)
+    assert con.execute("select coalesce(v, ?) from n order by a", ["none!"]).fetchall() == [("abc",), ("none!",)]
+    found = con.execute("select coalesce(d, ?) from n order by a", [Decimal("1.23456")]).fetchall()
+    assert found == [(Decimal("1.25"),), (Decimal("1.23456"),)]
+    con.execute("insert into n (a) values (?)", [2.5])
+    assert con.execute("select count(*) from n where a = 2").fetchone() == (2,)
 
 
 def test_long_results_survive_the_next_statement(con):

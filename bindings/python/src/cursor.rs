@@ -115,7 +115,7 @@ impl Cursor {
                 *at = 0;
             }
             let Some(current) = chunk else { break };
-            let end = current.count().min(*at + (wanted - fetched.len()));
+            let end = current.count().min(at.saturating_add(wanted - fetched.len()));
             fetched.append(&mut rows(py, current, result.columns(), *at..end)?);
             *at = end;
             if end == current.count() {

@@ -51,6 +51,9 @@ impl Binder<'_> {
             for (known, column) in chain.types.iter_mut().zip(&right.output) {
                 let column = self.columns.get(column.id);
                 let common = common_type(&[known.0, column.ty], operator_name(operator)).at(position)?;
+                // A literal takes the type, but not modifiers that could cut it.
+                let is_open = [known.0, column.ty].contains(&DataType::Unknown);
+                let common = if is_open { without_modifiers(common) } else { common };
                 let same = known.1 == column.declared && known.1 != DataType::Unknown;
                 let declared = if same { known.1 } else { without_modifiers(common) };
                 *known = (common, declared);

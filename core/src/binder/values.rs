@@ -6,7 +6,7 @@ use super::scope::{Attachment, Clause, Level};
 use super::{At as _, Binder};
 use crate::error::{BindingError, Error, Result};
 use crate::expr::Expr;
-use crate::expr::resolve::common_type;
+use crate::expr::build::common_type_of;
 use crate::parser::ast;
 use crate::plan::logical::{
     Column, ColumnId, Computed, LogicalPlan, Project, SetInput, SetOperation, SetOperator, Values,
@@ -100,12 +100,13 @@ impl Binder<'_> {
         column: usize,
         unknowns: Unknowns,
     ) -> Result<DataType> {
-        let types: Vec<DataType> = bound.iter().map(|row| row.values[column].data_type()).collect();
+        let values: Vec<&Expr> = bound.iter().map(|row| &row.values[column]).collect();
+        let types: Vec<DataType> = values.iter().map(|value| value.data_type()).collect();
         if unknowns == Unknowns::Keep && types.iter().all(|ty| *ty == DataType::Unknown) {
             return Ok(DataType::Unknown);
         }
         let start = |row: usize| rows[row][column].start();
-        let ty = common_type(&types, "VALUES").at(odd_one(&types).map_or_else(|| start(0), start))?;
+        let ty = common_type_of(&values, "VALUES").at(odd_one(&types).map_or_else(|| start(0), start))?;
         for (row, values) in bound.iter_mut().enumerate() {
             let value = std::mem::replace(&mut values.values[column], Expr::boolean(true));
             let value = convert_exactly(value, ty, CastContext::Implicit).at(start(row))?;

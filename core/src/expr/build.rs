@@ -182,7 +182,7 @@ impl Expr {
                 self.coerce(DataType::Char(MAX_CHARACTERS))
             }
             (DataType::Unknown, _) => self.coerce(super::without_modifiers(common)),
-            _ if ty.oid() == common.oid() || is_relabel(&ty, &common) => Ok(self),
+            _ if ty.oid() == common.oid() || ty.is_string() && common == DataType::Text => Ok(self),
             _ => self.coerce(common),
         }
     }
@@ -278,7 +278,7 @@ impl Expr {
     pub fn case(branches: Vec<(Self, Self)>, otherwise: Option<Self>) -> Result<Self> {
         // PostgreSQL looks at the ELSE first.
         let results = otherwise.iter().chain(branches.iter().map(|(_, result)| result));
-        let ty = common_type(&results.map(Self::data_type).collect::<Vec<_>>(), "CASE")?;
+        let ty = common_type_of(&results.collect::<Vec<_>>(), "CASE")?;
         let branches = branches
             .into_iter()
             .map(|(condition, result)| Ok((condition.condition("CASE/WHEN")?, result.coerce(ty)?)))
@@ -382,17 +382,41 @@ impl Expr {
     }
 
     fn coerce_all(arguments: Vec<Self>, construct: &'static str) -> Result<(Vec<Self>, DataType)> {
-        let ty = common_type(&arguments.iter().map(Self::data_type).collect::<Vec<_>>(), construct)?;
+        let ty = common_type_of(&arguments.iter().collect::<Vec<_>>(), construct)?;
         let arguments = arguments.into_iter().map(|e| e.coerce(ty)).collect::<Result<Vec<_>>>()?;
         Ok((arguments, ty))
     }
 }
 
+/// The type that the operands of a construct become. Literals and parameters take it from the others, but not their
+/// modifiers, which could cut them.
+///
+/// # Errors
+/// 42804 if the operands are of different categories or not castable.
+pub fn common_type_of(operands: &[&Expr], construct: &'static str) -> Result<DataType> {
+    let types: Vec<DataType> = operands.iter().map(|operand| operand.data_type()).collect();
+    let common = common_type(&types, construct)?;
+    let takes_all = |operand: &&&Expr| match (operand, &common) {
+        (Expr::Constant { value: Value::Null, .. }, _) => true,
+        (
+            Expr::Constant { value: Value::Text(text), ty: DataType::Unknown },
+            DataType::VarChar(Some(n)) | DataType::Char(n),
+        ) => text.chars().count() <= *n as usize,
+        (operand, _) => operand.data_type() != DataType::Unknown,
+    };
+    Ok(match common {
+        _ if operands.iter().all(|operand| takes_all(&operand)) => common,
+        DataType::Char(_) => DataType::Text,
+        other => super::without_modifiers(other),
+    })
+}
+
 /// Whether values of `from` are values of `to` as they lie in memory, so that an implicit cast does nothing.
 fn is_relabel(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
+        // Blanks behind a value of `character(n)` are not stored; its type makes them.
+        (DataType::Char(_), _) => false,
         (_, DataType::Text | DataType::VarChar(None)) => from.is_string(),
-        (DataType::Numeric { .. }, DataType::AnyNumeric) => false,
         _ => false,
     }
 }

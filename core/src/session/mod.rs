@@ -241,8 +241,13 @@ impl Session {
         plain: Result<Arc<Prepared>>,
         values: &[Value],
     ) -> Result<Arc<Prepared>> {
-        let open = |(ty, value): (&DataType, &Value)| {
-            *ty == DataType::Text && !value.is_null() && !matches!(value, Value::Text(_))
+        let open = |(ty, value): (&DataType, &Value)| match ty {
+            DataType::Text => !matches!(value, Value::Null | Value::Text(_)),
+            // It would be rounded.
+            DataType::SmallInt | DataType::Integer | DataType::BigInt => {
+                matches!(value, Value::Real(_) | Value::Double(_) | Value::Numeric(_))
+            }
+            _ => false,
         };
         match &plain {
             Ok(prepared) if !prepared.parameters.iter().zip(values).any(open) => return plain,

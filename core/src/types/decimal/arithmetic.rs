@@ -57,10 +57,10 @@ impl Decimal {
         Self::new(self.value.abs(), self.scale)
     }
 
-    /// `self * other` at the sum of the scales, or less if that takes more than 38 digits.
+    /// `self * other` at the sum of the scales, or less if it has no more digits.
     ///
     /// # Errors
-    /// 22003 over 38 digits before the point.
+    /// 22003 over 38 digits.
     pub fn multiply(&self, other: &Self) -> Result<Self> {
         let negative = (self.value < 0) != (other.value < 0);
         let (a, b) = (self.value.unsigned_abs(), other.value.unsigned_abs());
@@ -71,26 +71,34 @@ impl Decimal {
         {
             return Ok(exact);
         }
-        // Round as few digits away as make it fit.
+        // Zeros at the end need not fit.
         (full.saturating_sub(Self::MAX_DIGITS)..=full)
             .filter_map(|drop| POW10.get(usize::from(drop)).map(|unit| (full - drop, unit.unsigned_abs())))
-            .find_map(|(scale, unit)| Self::from_magnitude(negative, multiply_divide(a, b, unit)?, scale))
+            .find_map(|(scale, unit)| {
+                let magnitude = multiply_divide(a, b, unit)?;
+                let is_exact = U256::product(magnitude, unit) == U256::product(a, b);
+                Self::from_magnitude(negative, magnitude, scale).filter(|_| is_exact)
+            })
             .ok_or_else(|| DataError::NumericOverflow.into())
     }
 
     /// `self / other` at the scale of PostgreSQL's `select_div_scale`: at least 16 significant digits and at least
-    /// as many behind the point as the operands have; less if that takes more than 38 digits.
+    /// as many behind the point as the operands have; less if it has no more digits.
     ///
     /// # Errors
-    /// 22012 by zero; 22003 over 38 digits before the point.
+    /// 22012 by zero; 22003 over 38 digits.
     pub fn divide(&self, other: &Self) -> Result<Self> {
         if other.value == 0 {
             return Err(DataError::DivisionByZero.into());
         }
-        let scale = self.quotient_scale(other);
-        (0..=scale)
+        let wanted = self.quotient_scale(other);
+        let is_exact = |quotient: &Self| {
+            quotient.multiply(other).is_ok_and(|product| product.compare(self) == Ordering::Equal)
+        };
+        (0..=wanted.min(Self::MAX_DIGITS))
             .rev()
             .find_map(|scale| self.divide_at(other, scale))
+            .filter(|quotient| quotient.scale == wanted || is_exact(quotient))
             .ok_or_else(|| DataError::NumericOverflow.into())
     }
 
@@ -124,7 +132,7 @@ impl Decimal {
         let weight = weight1 - weight2 - i32::from(first1 <= first2);
         let scale = MIN_SIGNIFICANT_DIGITS - weight * GROUP_DIGITS as i32;
         let scale = scale.max(self.scale.into()).max(other.scale.into());
-        u8::try_from(scale).unwrap_or(Self::MAX_DIGITS).min(Self::MAX_DIGITS)
+        u8::try_from(scale).unwrap_or(u8::MAX)
     }
 
     /// The place (in groups of four digits from the point) and the value of the first group that is not zero.
@@ -268,7 +276,13 @@ mod tests {
         assert_eq!(d("-5.5").remainder(&d("2")).unwrap(), d("-1.5"));
         assert_eq!(d("1e37").remainder(&d("0.03")).unwrap(), d("0.01"));
         let digits = d("0.12345678901234567890123456789");
-        assert_eq!(digits.multiply(&digits).unwrap().to_string(), "0.01524157875323883675049535156253619879");
+        assert!(digits.multiply(&digits).is_err());
+        assert!(d("1e-20").multiply(&d("1e-20")).is_err());
+        let zeros = d("0.10000000000000000000");
+        assert_eq!(zeros.multiply(&zeros).unwrap().to_string(), format!("0.01{}", "0".repeat(36)));
+        // A quotient has PostgreSQL's scale, or all its digits.
+        assert!(d("1e-30").divide(&d("3")).is_err());
+        assert_eq!(d("1e-30").divide(&d("2")).unwrap().compare(&d("5e-31")), Ordering::Equal);
         assert!(d("1e20").multiply(&d("1e20")).is_err());
         assert!(Decimal::new(POW10[38] - 1, 0).add(&d("1")).is_err());
     }

@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! 1. `|value| < 10^38` and `scale <= 38`.
-//! 2. Digits beyond what fits are rounded away behind the point and an overflow error before it.
+//! 2. A sum, product or quotient that has more digits is an overflow error; none are rounded away.
 
 mod arithmetic;
 mod text;
