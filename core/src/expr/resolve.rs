@@ -118,7 +118,8 @@ pub fn resolve_operator(name: &str, types: &[DataType]) -> Result<Resolved> {
     let own = operators_named(name).filter(|f| f.kind == kind).map(|f| Operator { function: f, cross: None });
     let mut overloads: Vec<_> = own.collect();
     // The pairs that PostgreSQL has operators for beside those of one type.
-    for (narrow, wide) in CROSS {
+    let crossing = if matches!(name, "+" | "-" | "*" | "/") { &CROSS[..] } else { &[] };
+    for &(narrow, wide) in crossing {
         let same = |operator: &&Operator| operator.function.arguments == [Operand::Is(wide); 2];
         if let Some(Operator { function, .. }) = overloads.iter().find(same).copied() {
             let pairs = [Pair(narrow, wide), Pair(wide, narrow)];
@@ -361,8 +362,12 @@ fn guess_unknown<C: Candidate>(left: &mut Vec<C>, types: &[DataType]) {
         if let Some(first) = known.next()
             && known.all(|ty| ty.oid() == first.oid())
         {
-            let all = vec![*first; types.len()];
-            if let Some(one) = left.iter().find(|c| matches(*c, &all, |_| false)) {
+            let takes = |candidate: &&C, i: usize| {
+                let declared = declared(candidate, i);
+                declared.oid() == first.oid() || cast_context(first, &declared) == Some(CastContext::Implicit)
+            };
+            let mut taking = left.iter().filter(|candidate| unknown.iter().all(|&i| takes(candidate, i)));
+            if let (Some(one), None) = (taking.next(), taking.next()) {
                 *left = vec![*one];
             }
         }
