@@ -10,25 +10,14 @@ use crate::optimizer::cardinality::Estimator;
 use crate::optimizer::push_down::push_down;
 use crate::plan::logical::{JoinKind, LogicalPlan};
 use crate::plan::naive::{Row, Tables};
+use crate::vfs::SeededRng;
 use std::collections::HashSet;
 
 const TABLES: usize = 6;
 
-/// A generator of numbers (SplitMix64).
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
+/// A number below a limit.
+fn below(draws: &SeededRng, limit: usize) -> usize {
+    draws.below(limit as u64) as usize
 }
 
 /// Tables that have other numbers of rows than they are said to have, so that any order may look best.
@@ -36,7 +25,7 @@ struct Sizes(u64);
 
 impl TableSizes for Sizes {
     fn rows(&self, storage: ObjectId) -> f64 {
-        10_f64.powi(Draws(self.0 ^ u64::from(storage.0)).below(6) as i32)
+        10_f64.powi(SeededRng::new(self.0 ^ u64::from(storage.0)).below(6) as i32)
     }
 
     fn may_use(&self, _: ObjectId) -> bool {
@@ -49,10 +38,10 @@ fn catalog() -> Catalog {
     catalog_of(&tables.collect::<String>())
 }
 
-fn filled(catalog: &Catalog, draws: &mut Draws) -> Tables {
+fn filled(catalog: &Catalog, draws: &SeededRng) -> Tables {
     let mut tables = Tables::default();
     for table in 0..TABLES {
-        let mut value = || match draws.below(4) {
+        let value = || match below(draws, 4) {
             0 => "null".to_owned(),
             value => value.to_string(),
         };
@@ -71,15 +60,15 @@ struct Written {
 }
 
 /// Appends the join of some tables and returns those whose columns are still there.
-fn write_tree(tables: &[usize], draws: &mut Draws, kinds: &[JoinKind], into: &mut Written) -> Vec<usize> {
+fn write_tree(tables: &[usize], draws: &SeededRng, kinds: &[JoinKind], into: &mut Written) -> Vec<usize> {
     if let [table] = tables {
         into.sql.push_str(&format!("t{table}"));
         return vec![*table];
     }
-    let (left, right) = tables.split_at(1 + draws.below(tables.len() - 1));
+    let (left, right) = tables.split_at(1 + below(draws, tables.len() - 1));
     into.sql.push('(');
     let left = write_tree(left, draws, kinds, into);
-    let kind = kinds[draws.below(kinds.len())].clone();
+    let kind = kinds[below(draws, kinds.len())].clone();
     into.sql.push_str(match kind {
         JoinKind::Inner => " join ",
         JoinKind::Right => " right join ",
@@ -87,7 +76,7 @@ fn write_tree(tables: &[usize], draws: &mut Draws, kinds: &[JoinKind], into: &mu
         _ => " left join ",
     });
     let right = write_tree(right, draws, kinds, into);
-    let conditions: Vec<String> = (0..1 + draws.below(2)).map(|_| condition(&left, &right, draws)).collect();
+    let conditions: Vec<String> = (0..1 + below(draws, 2)).map(|_| condition(&left, &right, draws)).collect();
     into.sql.push_str(&format!(" on {})", conditions.join(" and ")));
     into.kinds.push(kind.clone());
     match kind {
@@ -96,14 +85,14 @@ fn write_tree(tables: &[usize], draws: &mut Draws, kinds: &[JoinKind], into: &mu
     }
 }
 
-fn condition(left: &[usize], right: &[usize], draws: &mut Draws) -> String {
-    let mut column = |tables: &[usize]| {
-        let table = tables[draws.below(tables.len())];
-        format!("{}{table}", if draws.one_in(2) { "a" } else { "b" })
+fn condition(left: &[usize], right: &[usize], draws: &SeededRng) -> String {
+    let column = |tables: &[usize]| {
+        let table = tables[below(draws, tables.len())];
+        format!("{}{table}", if below(draws, 2) == 0 { "a" } else { "b" })
     };
     let (l, r) = (column(left), column(right));
     let third = column(&[left, right].concat());
-    match draws.below(12) {
+    match below(draws, 12) {
         0 => format!("{l} is not distinct from {r}"),
         1 => format!("coalesce({l}, 1) = {r}"),
         2 => format!("{l} = coalesce({r}, 2)"),
@@ -112,8 +101,8 @@ fn condition(left: &[usize], right: &[usize], draws: &mut Draws) -> String {
         5 => format!("{l} + {third} = {r} + 1"),
         6 => format!("{l} < {r}"),
         7 => "true".to_owned(),
-        8 if draws.one_in(2) => format!("{l} is null"),
-        9 if draws.one_in(2) => format!("{r} is null"),
+        8 if below(draws, 2) == 0 => format!("{l} is null"),
+        9 if below(draws, 2) == 0 => format!("{r} is null"),
         _ => format!("{l} = {r}"),
     }
 }
@@ -164,13 +153,13 @@ fn check_orders(kinds: &[JoinKind], trees: u64) -> usize {
     let catalog = catalog();
     let mut moved = 0;
     for seed in 0..trees {
-        let mut draws = Draws(seed);
-        let mut tables = filled(&catalog, &mut draws);
+        let draws = &SeededRng::new(seed);
+        let mut tables = filled(&catalog, draws);
         let mut joined: Vec<usize> = (0..TABLES).collect();
-        (1..TABLES).for_each(|i| joined.swap(i, draws.below(i + 1)));
-        joined.truncate(3 + draws.below(TABLES - 2));
+        (1..TABLES).for_each(|i| joined.swap(i, below(draws, i + 1)));
+        joined.truncate(3 + below(draws, TABLES - 2));
         let mut written = Written { sql: String::new(), kinds: Vec::new() };
-        write_tree(&joined, &mut draws, kinds, &mut written);
+        write_tree(&joined, draws, kinds, &mut written);
         let sql = format!("select 1 from {}", written.sql);
         let BoundQuery { plan, columns, .. } = query_of(&catalog, &sql);
         let mut plan = tree_of(plan);

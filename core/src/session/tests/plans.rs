@@ -241,18 +241,17 @@ fn subqueries_meet_the_rows_that_ask_them() {
     assert_eq!(ask(&a, sql), "200010000");
 }
 
+const FEW: [(&str, &str); 3] = [
+    ("CREATE TABLE few (id int PRIMARY KEY)", "CREATE TABLE"),
+    ("INSERT INTO few SELECT g FROM generate_series(1, 10) AS g(g)", "INSERT 10"),
+    ("ANALYZE few", "ANALYZE"),
+];
+
 #[test]
 fn rows_are_dropped_before_outer_joins_and_joins_below_subqueries() {
     let [a, _] = two();
     talk(&a, &PAIRS);
-    talk(
-        &a,
-        &[
-            ("CREATE TABLE few (id int PRIMARY KEY, word text)", "CREATE TABLE"),
-            ("INSERT INTO few SELECT g, 'w' || g FROM generate_series(1, 10) AS g(g)", "INSERT 10"),
-            ("ANALYZE few", "ANALYZE"),
-        ],
-    );
+    talk(&a, &FEW);
     for (sql, join, answer) in [
         // The inner join is written after the outer one.
         (
@@ -287,22 +286,15 @@ fn rows_are_dropped_before_outer_joins_and_joins_below_subqueries() {
 fn products_are_of_what_is_small() {
     let [a, _] = two();
     talk(&a, &PAIRS);
-    talk(
-        &a,
-        &[
-            ("CREATE TABLE few (x int)", "CREATE TABLE"),
-            ("INSERT INTO few SELECT g FROM generate_series(1, 10) AS g(g)", "INSERT 10"),
-            ("ANALYZE few", "ANALYZE"),
-        ],
-    );
+    talk(&a, &FEW);
     for (sql, answer) in [
         (
-            "SELECT count(*) FROM pairs p, pairs q, few f, few g WHERE p.id = f.x + g.x AND q.id = f.x - g.x",
+            "SELECT count(*) FROM pairs p, pairs q, few f, few g WHERE p.id = f.id + g.id AND q.id = f.id - g.id",
             "45",
         ),
-        ("SELECT count(*) FROM few f, pairs p, few g WHERE f.x + g.x = p.id", "100"),
+        ("SELECT count(*) FROM few f, pairs p, few g WHERE f.id + g.id = p.id", "100"),
         (
-            "SELECT count(p.id) FROM few h LEFT JOIN (few f CROSS JOIN few g) ON f.x + g.x = h.x LEFT JOIN pairs p ON p.id = h.x",
+            "SELECT count(p.id) FROM few h LEFT JOIN (few f CROSS JOIN few g) ON f.id + g.id = h.id LEFT JOIN pairs p ON p.id = h.id",
             "46",
         ),
     ] {
